@@ -1,0 +1,30 @@
+package meshhook
+
+import "time"
+
+// Daemon is one process that serves: no daemon is special.
+type Daemon struct {
+	ID      ID     `json:"id"`
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+	// Roles are what it does: ingress, worker, admin.
+	Roles     []string  `json:"roles"`
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at"`
+}
+
+// Status is one look at an installation: who serves, and how one project fares.
+type Status struct {
+	Daemons   []Daemon `json:"daemons"`
+	Webhooks  int64    `json:"webhooks"`
+	Workflows int64    `json:"workflows"`
+	// Events and Runs count by status over the last 24 hours.
+	Events map[EventStatus]int64 `json:"events_24h"`
+	Runs   map[RunStatus]int64   `json:"runs_24h"`
+	// Ready is the number of runs that could be claimed now.
+	Ready int64 `json:"ready_runs"`
+	// OldestQueued is since when the oldest queued run has been ready; nil
+	// when none is queued.
+	OldestQueued *time.Time `json:"oldest_queued,omitempty"`
+}

@@ -1,0 +1,148 @@
+package meshhook
+
+import (
+	"encoding/json"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of an endpoint's configuration.
+const (
+	// DefaultMaxBody is the body limit of an endpoint that sets none, in bytes.
+	DefaultMaxBody = 1 << 20
+	// MaxMaxBody is the largest body limit an endpoint may set, in bytes.
+	MaxMaxBody = 64 << 20
+	// DefaultDedupWindow is how long a dedup key is remembered.
+	DefaultDedupWindow = 24 * time.Hour
+)
+
+// Endpoint is a webhook: an ingress endpoint under /hooks/, named by its path,
+// that starts runs of one workflow.
+type Endpoint struct {
+	ID           ID           `json:"id"`
+	ProjectID    ID           `json:"-"`
+	Path         string       `json:"url_path"`
+	WorkflowID   ID           `json:"workflow_id"`
+	Workflow     string       `json:"workflow"`
+	Description  string       `json:"description,omitempty"`
+	Enabled      bool         `json:"enabled"`
+	Verification Verification `json:"verification"`
+	// RateLimit is nil for an endpoint without one.
+	RateLimit *RateLimit `json:"rate_limit,omitempty"`
+	// Schema is the JSON Schema that payloads must satisfy, as it was given.
+	Schema json.RawMessage `json:"validation_schema,omitempty"`
+	// Dedup is a jq expression over {event} giving the dedup key; "" takes the
+	// scheme's own, "none" switches it off.
+	Dedup string `json:"dedup,omitempty"`
+	// Filter is a jq condition over {event}; events for which it is false start no run.
+	Filter string `json:"filter,omitempty"`
+	// Methods are the HTTP methods the endpoint answers; never empty.
+	Methods []string `json:"methods"`
+	// AllowedIPs are the sender networks let in; empty lets all in.
+	AllowedIPs []netip.Prefix `json:"allowed_ips,omitempty"`
+	// MaxBody is the body limit in bytes, before and after decompression.
+	MaxBody int64 `json:"max_body_bytes"`
+	// Response replaces the standard 202 answer; nil keeps it.
+	Response  *Response `json:"response,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Response is an endpoint's own answer to an accepted request.
+type Response struct {
+	Status  int               `json:"status,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
+	// Body is sent as JSON, or as it stands when it is a string.
+	Body any `json:"body,omitempty"`
+}
+
+// EndpointSecret is one of an endpoint's verification secrets. Value is only
+// set where a request is verified; lists leave it empty.
+type EndpointSecret struct {
+	ID         ID         `json:"id"`
+	EndpointID ID         `json:"-"`
+	Value      Secret     `json:"-"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+}
+
+// ActiveAt tells whether the secret still verifies at the time now.
+func (s EndpointSecret) ActiveAt(now time.Time) bool {
+	return s.ExpiresAt == nil || now.Before(*s.ExpiresAt)
+}
+
+// LiveEndpoint is an endpoint as ingress keeps it: with the values of its active
+// secrets and the version of its workflow that new runs take.
+type LiveEndpoint struct {
+	Endpoint Endpoint
+	Secrets  []EndpointSecret
+	Version  int
+}
+
+var pathShape = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+
+// CheckPath returns a CodeInvalid error unless path can be an endpoint's path:
+// segments of RFC 3986 unreserved characters joined by single slashes, no
+// segment beginning with a dot, 200 bytes at most.
+func CheckPath(path string) error {
+	if len(path) > 200 || !pathShape.MatchString(path) {
+		return Errorf(CodeInvalid, "%q cannot be a webhook's path; use letters, digits, '-', '_', '.' and '~' in segments joined by '/', like stripe or shop/orders", path)
+	}
+	return nil
+}
+
+// endpointMethods are the methods an endpoint may answer.
+var endpointMethods = []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"}
+
+// Validate fills what was left at zero with its default and returns a
+// CodeInvalid error for the first field that is wrong. Expressions, the schema
+// and the verification are compiled by their own packages.
+func (e *Endpoint) Validate() error {
+	if err := CheckPath(e.Path); err != nil {
+		return err
+	}
+	if err := e.validateMethods(); err != nil {
+		return err
+	}
+	if e.MaxBody == 0 {
+		e.MaxBody = DefaultMaxBody
+	}
+	if e.MaxBody < 1 || e.MaxBody > MaxMaxBody {
+		return Errorf(CodeInvalid, "a body limit of %d bytes is out of range; use 1 to %d", e.MaxBody, MaxMaxBody)
+	}
+	if len(e.Description) > 1000 {
+		return Errorf(CodeInvalid, "the description is longer than 1000 bytes")
+	}
+	return e.Response.validate()
+}
+
+func (e *Endpoint) validateMethods() error {
+	if len(e.Methods) == 0 {
+		e.Methods = []string{"POST"}
+	}
+	for i, m := range e.Methods {
+		e.Methods[i] = strings.ToUpper(m)
+		if !slices.Contains(endpointMethods, e.Methods[i]) {
+			return Errorf(CodeInvalid, "%q is not a method a webhook can answer; use %s", m, strings.Join(endpointMethods, ", "))
+		}
+	}
+	slices.Sort(e.Methods)
+	e.Methods = slices.Compact(e.Methods)
+	return nil
+}
+
+func (r *Response) validate() error {
+	if r == nil {
+		return nil
+	}
+	if r.Status == 0 {
+		r.Status = 202
+	}
+	if r.Status < 200 || r.Status > 299 {
+		return Errorf(CodeInvalid, "a response status of %d would tell senders that their request failed; use 200 to 299", r.Status)
+	}
+	return nil
+}

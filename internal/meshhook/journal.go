@@ -1,0 +1,95 @@
+package meshhook
+
+import "time"
+
+// EntryKind names a fact of the journal: noun.past-participle.
+type EntryKind string
+
+// The kinds of journal entries.
+const (
+	EntryEventAccepted   EntryKind = "event.accepted"
+	EntryEventRejected   EntryKind = "event.rejected"
+	EntryEventDuplicate  EntryKind = "event.duplicate"
+	EntryEventFiltered   EntryKind = "event.filtered"
+	EntryEventSuppressed EntryKind = "event.suppressed" // rejections that were counted, not stored
+	EntryRunQueued       EntryKind = "run.queued"       // by hand, by replay or by retry
+	EntryRunStarted      EntryKind = "run.started"
+	EntryRunRecovered    EntryKind = "run.recovered" // its daemon died; another goes on
+	EntryRunReleased     EntryKind = "run.released"  // its daemon stops; another goes on
+	EntryRunWaiting      EntryKind = "run.waiting"
+	EntryRunSucceeded    EntryKind = "run.succeeded"
+	EntryRunFailed       EntryKind = "run.failed"
+	EntryRunCanceled     EntryKind = "run.canceled"
+	EntryStepStarted     EntryKind = "step.started"
+	EntryStepRetrying    EntryKind = "step.retrying"
+	EntryStepSucceeded   EntryKind = "step.succeeded"
+	EntryStepFailed      EntryKind = "step.failed"
+	EntryStepSkipped     EntryKind = "step.skipped"
+)
+
+// EventEntry returns the kind of entry that records an event of status s.
+func EventEntry(s EventStatus) EntryKind { return EntryKind("event." + string(s)) }
+
+// RunEntry returns the kind of entry that records a run's move to status s.
+func RunEntry(s RunStatus) EntryKind { return EntryKind("run." + string(s)) }
+
+// Entry is one fact of the journal. It says what happened to what, never what
+// a payload held, so that it needs no encryption and can be shown live.
+type Entry struct {
+	ID        ID        `json:"id"`
+	ProjectID ID        `json:"-"`
+	At        time.Time `json:"at"`
+	Kind      EntryKind `json:"kind"`
+	EventID   *ID       `json:"event_id,omitempty"`
+	Webhook   string    `json:"webhook,omitempty"`
+	RunID     *ID       `json:"run_id,omitempty"`
+	Workflow  string    `json:"workflow,omitempty"`
+	Step      string    `json:"step,omitempty"`
+	// Status is the state that the event, run or step is in now.
+	Status string `json:"status,omitempty"`
+	// Code is the reason of a rejection or failure, from a closed set.
+	Code string `json:"code,omitempty"`
+	// Detail is one sentence for a person. It holds no payload and no secret.
+	Detail string `json:"detail,omitempty"`
+	// Attempt is the try of a step or run; 0 where it has no meaning.
+	Attempt int `json:"attempt,omitempty"`
+	// DurationMS is how long the step or run took, in milliseconds.
+	DurationMS int64 `json:"duration_ms,omitempty"`
+	// HTTPStatus is the answer of an http step.
+	HTTPStatus int `json:"http_status,omitempty"`
+	// Count is the number of rejections that an event.suppressed stands for.
+	Count int64 `json:"count,omitempty"`
+	// Cursor is the place of the entry in the journal.
+	Cursor Cursor `json:"-"`
+}
+
+// Cursor is a place in the journal: after every entry of transactions before
+// XID, and of those of XID up to ID. The zero Cursor is the journal's beginning.
+type Cursor struct {
+	XID uint64
+	ID  ID
+}
+
+// EntryFilter narrows what tail shows; zero fields do not narrow.
+type EntryFilter struct {
+	Webhook  string
+	Workflow string
+	Status   string
+	// Kinds are the nouns shown: event, run, alert. Steps belong to run.
+	Kinds []string
+	// Since leaves older entries out.
+	Since time.Time
+}
+
+// Noun returns the first half of the kind; a step counts as its run.
+func (k EntryKind) Noun() string {
+	for i, c := range k {
+		if c == '.' {
+			if k[:i] == "step" {
+				return "run"
+			}
+			return string(k[:i])
+		}
+	}
+	return string(k)
+}

@@ -1,0 +1,180 @@
+package meshhook
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// RunStatus is the state of a run.
+type RunStatus string
+
+// The states of a run.
+const (
+	RunQueued    RunStatus = "queued"    // ready to be claimed by a daemon
+	RunRunning   RunStatus = "running"   // held by a daemon under a lease
+	RunWaiting   RunStatus = "waiting"   // asleep; WaitingFor says on what
+	RunSucceeded RunStatus = "succeeded" // ended well
+	RunFailed    RunStatus = "failed"    // ended badly: a dead letter
+	RunCanceled  RunStatus = "canceled"  // ended by a person
+)
+
+// runMoves is the state machine of a run. The CHECK constraints of the table
+// runs and the diagram in docs/architecture.md say the same; tests compare them.
+var runMoves = map[RunStatus][]RunStatus{
+	RunQueued:    {RunRunning, RunCanceled},
+	RunRunning:   {RunQueued, RunWaiting, RunSucceeded, RunFailed, RunCanceled},
+	RunWaiting:   {RunRunning, RunCanceled},
+	RunSucceeded: {},
+	RunFailed:    {RunQueued},
+	RunCanceled:  {RunQueued},
+}
+
+// RunStatuses lists every RunStatus in the order of a run's life.
+func RunStatuses() []RunStatus {
+	return []RunStatus{RunQueued, RunRunning, RunWaiting, RunSucceeded, RunFailed, RunCanceled}
+}
+
+// CanBecome tells whether a run in the state s may move to the state to.
+func (s RunStatus) CanBecome(to RunStatus) bool { return slices.Contains(runMoves[s], to) }
+
+// Ended tells whether a run in this state is over.
+func (s RunStatus) Ended() bool {
+	return s == RunSucceeded || s == RunFailed || s == RunCanceled
+}
+
+// WaitingFor says what a waiting run is asleep on.
+type WaitingFor string
+
+// The reasons for which a run waits.
+const (
+	WaitingForDelay    WaitingFor = "delay"
+	WaitingForRetry    WaitingFor = "retry"
+	WaitingForApproval WaitingFor = "approval"
+)
+
+// FailureReason says why a step or a run failed. The set is closed: metrics,
+// lists and alerts group by it.
+type FailureReason string
+
+// The reasons of a failure.
+const (
+	FailedExpression FailureReason = "expression"  // an expression or template failed on its input
+	FailedHTTPStatus FailureReason = "http_status" // the answer's status was not expected
+	FailedConnection FailureReason = "connection"  // no answer came
+	FailedRefused    FailureReason = "refused"     // the address or URL is not allowed
+	FailedTimeout    FailureReason = "timeout"     // the step or run took too long
+	FailedTerminated FailureReason = "terminated"  // a terminate step ended the run as failed
+	FailedDefinition FailureReason = "definition"  // the recorded version cannot be executed
+	FailedInternal   FailureReason = "internal"    // a fault of ours
+)
+
+// Failure is why a step or a run failed.
+type Failure struct {
+	Reason  FailureReason `json:"reason"`
+	Message string        `json:"message"`
+	// Step is the id of the step that failed; "" when the run itself did.
+	Step string `json:"step,omitempty"`
+}
+
+// Run is one execution of a workflow version.
+type Run struct {
+	ID         ID        `json:"id"`
+	ProjectID  ID        `json:"-"`
+	WorkflowID ID        `json:"workflow_id"`
+	Workflow   string    `json:"workflow"`
+	Version    int       `json:"version"`
+	EventID    *ID       `json:"event_id,omitempty"`
+	Webhook    string    `json:"webhook,omitempty"`
+	Status     RunStatus `json:"status"`
+	// WaitingFor is set while Status is waiting.
+	WaitingFor WaitingFor `json:"waiting_for,omitempty"`
+	// WakeAt is when a queued or waiting run may be claimed.
+	WakeAt *time.Time `json:"wake_at,omitempty"`
+	// Attempt counts from 1; run retry makes the next one.
+	Attempt   int       `json:"attempt"`
+	CreatedAt time.Time `json:"created_at"`
+	// StartedAt is when the run was first claimed.
+	StartedAt  *time.Time `json:"started_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// Input is the body of a run that was started by hand; nil with an event.
+	Input  []byte          `json:"-"`
+	Output json.RawMessage `json:"output,omitempty"`
+	Error  *Failure        `json:"error,omitempty"`
+	// Steps are the recorded steps, where they were asked for.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// StepStatus is the state of a step in a run.
+type StepStatus string
+
+// The states of a step. A step that has not begun has no record.
+const (
+	StepRunning   StepStatus = "running"   // begun; done again if its daemon dies
+	StepWaiting   StepStatus = "waiting"   // asleep until NextAt
+	StepSucceeded StepStatus = "succeeded" // done, never done again
+	StepFailed    StepStatus = "failed"    // given up
+	StepSkipped   StepStatus = "skipped"   // its `if` was false
+)
+
+// StepStatuses lists every StepStatus.
+func StepStatuses() []StepStatus {
+	return []StepStatus{StepRunning, StepWaiting, StepSucceeded, StepFailed, StepSkipped}
+}
+
+// Ended tells whether the step is over.
+func (s StepStatus) Ended() bool {
+	return s == StepSucceeded || s == StepFailed || s == StepSkipped
+}
+
+// Step is the record of a step in a run.
+type Step struct {
+	RunID  ID         `json:"-"`
+	ID     string     `json:"id"`
+	Kind   string     `json:"kind"`
+	Status StepStatus `json:"status"`
+	// Attempt counts the tries made, the one under way included.
+	Attempt    int             `json:"attempt"`
+	StartedAt  time.Time       `json:"started_at"`
+	FinishedAt *time.Time      `json:"finished_at,omitempty"`
+	NextAt     *time.Time      `json:"next_at,omitempty"`
+	Output     json.RawMessage `json:"output,omitempty"`
+	Error      *Failure        `json:"error,omitempty"`
+}
+
+// RunFilter narrows a list of runs; zero fields do not narrow.
+type RunFilter struct {
+	Workflow string
+	Status   RunStatus
+	Since    time.Time
+	// Before is the cursor: only runs older than this one.
+	Before ID
+	Limit  int
+}
+
+// RunClaim is a run in a daemon's hands: everything needed to go on with it.
+type RunClaim struct {
+	Run Run
+	// Fence grows with every claim; a write with an older fence is refused.
+	Fence int64
+	// Event is the event that started the run; nil for one started by hand.
+	Event *Event
+}
+
+// RunMove is what a daemon records of a run that it holds, in one transaction:
+// steps, the change of the run itself and the journal entries.
+type RunMove struct {
+	RunID     ID
+	ProjectID ID
+	Fence     int64
+	// Status is the run's state after the move; RunRunning keeps the lease.
+	Status     RunStatus
+	WaitingFor WaitingFor
+	// WakeAt is when a queued or waiting run may be claimed again.
+	WakeAt     time.Time
+	FinishedAt time.Time
+	Output     json.RawMessage
+	Error      *Failure
+	Steps      []Step
+	Entries    []Entry
+}
