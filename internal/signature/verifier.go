@@ -1,0 +1,129 @@
+package signature
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// Request is what was received, or is about to be sent.
+type Request struct {
+	Method string
+	// URL is the public one, as the provider has it; only templates with {url}
+	// look at it.
+	URL    string
+	Header http.Header
+	// Body is raw, before anything parsed it.
+	Body []byte
+	// Now is the time by which timestamps are judged, and which Sign writes.
+	Now time.Time
+}
+
+// Key is a secret that is active, under the name by which the caller knows it.
+type Key struct {
+	ID    string
+	Value meshhook.Secret
+}
+
+// Verifier verifies requests as one endpoint asks for. It never changes, so
+// any number of goroutines may use it at once.
+type Verifier struct {
+	scheme        Scheme
+	engine        engine
+	secretHeaders []string
+}
+
+// engine is what a kind of scheme knows how to do.
+type engine interface {
+	// verify returns the key that fits, or why none does. What it sees on the way
+	// it writes into f.
+	verify(r Request, keys []Key, f *Findings) (Key, *Failure)
+	// sign returns the headers that make verify accept r.
+	sign(r Request, key Key, id string) (http.Header, error)
+	// variants say in words what verify computes and compares.
+	variants() []string
+	// carriesSecret tells that the header holds the secret itself.
+	carriesSecret() bool
+}
+
+// New makes the verifier of an endpoint. A scheme that is not known, an override
+// that the scheme does not take and one that cannot be are CodeInvalid.
+func New(v meshhook.Verification) (*Verifier, error) {
+	s, err := resolve(v)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEngine(s)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{scheme: s, engine: e, secretHeaders: secretHeaders(s, e)}, nil
+}
+
+// newEngine prepares the engine that s names.
+func newEngine(s Scheme) (engine, error) {
+	switch s.Engine {
+	case EngineHMAC:
+		return newHMAC(s)
+	case EngineToken:
+		return tokenEngine{s, newHeaderName(s.Header)}, nil
+	case EngineBasic:
+		return basicEngine{s, newHeaderName(s.Header)}, nil
+	case EngineNone:
+		return noneEngine{}, nil
+	}
+	return nil, meshhook.Errorf(meshhook.CodeInternal, "scheme %s names the engine %q, which does not exist", s.Name, s.Engine)
+}
+
+// Scheme returns the scheme with the endpoint's overrides in it.
+func (v *Verifier) Scheme() Scheme { return v.scheme }
+
+// Verify returns the key that r was signed with, or why r is refused. The keys
+// are those active now; the scheme none needs none and returns the zero Key.
+// The failure is a *Failure rather than an error so that it can be stored;
+// compare it with nil before it becomes an error.
+func (v *Verifier) Verify(r Request, keys []Key) (Key, *Failure) {
+	findings := Findings{Scheme: v.scheme.Name, Tolerance: v.scheme.Tolerance}
+	key, failure := v.engine.verify(r, keys, &findings)
+	if failure == nil {
+		return key, nil
+	}
+	findings.Variants = v.engine.variants()
+	for _, name := range v.headers() {
+		values := r.Header.Values(name)
+		seen := HeaderFinding{Name: name, Count: len(values)}
+		if len(values) > 0 {
+			seen.Length = len(values[0])
+		}
+		findings.Headers = append(findings.Headers, seen)
+	}
+	failure.Findings = findings
+	return Key{}, failure
+}
+
+// Sign returns the headers that a sender of r sets: the signature with the key,
+// the timestamp of r.Now, and id where the scheme has a place for it. A scheme
+// whose signature covers an id needs one. r.Header is not looked at.
+// A secret that the scheme cannot use, or a missing id, is CodeInvalid.
+func (v *Verifier) Sign(r Request, key Key, id string) (http.Header, error) {
+	if err := v.CheckSecret(key.Value); err != nil {
+		return nil, err
+	}
+	header, err := v.engine.sign(r, key, id)
+	if err != nil {
+		return nil, err
+	}
+	if name, ok := strings.CutPrefix(v.scheme.Dedup, "header:"); ok && id != "" {
+		header.Set(name, id) // unsigned in some schemes, but their senders set it
+	}
+	return header, nil
+}
+
+// headers lists the headers that the scheme reads.
+func (v *Verifier) headers() []string {
+	names := []string{v.scheme.Header, v.scheme.Timestamp.Header, v.scheme.IDHeader}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
