@@ -1,0 +1,109 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// shownBody bounds what is shown of a body, in bytes; of a binary one less,
+	// because a whole line of hex says sixteen.
+	shownBody   = 64 << 10
+	shownBinary = 4 << 10
+	// deepest is the nesting up to which JSON is laid out. Each level indents all
+	// that is in it: a payload of brackets alone would grow to its square.
+	deepest = 64
+)
+
+// body writes the bytes of a payload the way they can be read: JSON laid out,
+// text as it is, anything else in hex.
+func (d *doc) body(body []byte) {
+	shown := body[:min(len(body), shownBody)]
+	switch {
+	case len(body) == 0:
+		d.faint("(empty)")
+		return
+	case isText(shown, len(shown) < len(body)):
+		d.text(0, pretty(shown))
+	default:
+		shown = body[:min(len(body), shownBinary)]
+		d.text(0, hexDump(shown, d.width))
+	}
+	if more := len(body) - len(shown); more > 0 {
+		d.faint(fmt.Sprintf("… %s more; meshhook event show ID --body shows all of it.", bytesOf(int64(more))))
+	}
+}
+
+// json lays out a value of the store, as far as a body is shown.
+func (d *doc) json(indent int, raw []byte) {
+	shown := raw[:min(len(raw), shownBody)]
+	d.text(indent, pretty(shown))
+	if more := len(raw) - len(shown); more > 0 {
+		d.block(indent, fmt.Sprintf("… %s more", bytesOf(int64(more))), d.styles.faint)
+	}
+}
+
+// isText tells whether bytes are UTF-8 without NUL. Of text that was cut, the
+// last character may be incomplete.
+func isText(b []byte, cut bool) bool {
+	if bytes.IndexByte(b, 0) >= 0 {
+		return false
+	}
+	for tries := 0; cut && tries < utf8.UTFMax-1 && len(b) > 0 && !utf8.Valid(b); tries++ {
+		b = b[:len(b)-1]
+	}
+	return utf8.Valid(b)
+}
+
+// pretty lays JSON out, and returns everything else as it is.
+func pretty(raw []byte) string {
+	var out bytes.Buffer
+	if depth(raw) > deepest || json.Indent(&out, bytes.TrimSpace(raw), "", "  ") != nil {
+		return string(raw)
+	}
+	return out.String()
+}
+
+// depth is how deep the brackets of JSON nest.
+func depth(raw []byte) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// hexDump writes bytes as offset, hex and ASCII, as many in a line as fit.
+func hexDump(b []byte, width int) string {
+	each := 16
+	if width < len("00000000  ")+3*each+len(" ||")+each {
+		each = 8
+	}
+	var out strings.Builder
+	for from := 0; from < len(b); from += each {
+		row := b[from:min(from+each, len(b))]
+		text := slices.Clone(row)
+		for i, c := range text {
+			if c < ' ' || c > '~' {
+				text[i] = '.'
+			}
+		}
+		fmt.Fprintf(&out, "%08x  %-*s |%s|\n", from, 3*each, fmt.Sprintf("% x", row), text)
+	}
+	return out.String()
+}

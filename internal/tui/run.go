@@ -1,0 +1,132 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/bubbles/key"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/tail"
+)
+
+// runContent tells everything about a run.
+func runContent(r meshhook.Run, loc *time.Location) content {
+	c := content{draw: func(d *doc, _ int) { drawRun(d, r, loc) }}
+	if r.EventID != nil {
+		c.links = []target{{"event", *r.EventID}}
+	}
+	return c
+}
+
+func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
+	d.field("id", r.ID.String())
+	d.field("workflow", fmt.Sprintf("%s, version %d", r.Workflow, r.Version))
+	d.optional("webhook", r.Webhook)
+	d.status("run", string(r.Status))
+	if r.WaitingFor != "" {
+		d.field("waiting for", string(r.WaitingFor))
+	}
+	d.moment("goes on at", r.WakeAt, loc)
+	d.field("attempt", strconv.Itoa(r.Attempt))
+	d.field("created", moment(r.CreatedAt, loc))
+	d.moment("started", r.StartedAt, loc)
+	d.moment("finished", r.FinishedAt, loc)
+	if r.StartedAt != nil {
+		d.optional("took", took(*r.StartedAt, r.FinishedAt))
+	}
+	d.why(0, r.Error)
+	if r.EventID != nil {
+		d.link("event", *r.EventID, true)
+	}
+	d.heading(fmt.Sprintf("steps (%d)", len(r.Steps)))
+	for _, s := range r.Steps {
+		d.step(s, loc)
+	}
+	if len(r.Output) > 0 {
+		d.heading("output")
+		d.json(0, r.Output)
+	}
+	if len(r.Input) > 0 {
+		d.heading("input · " + bytesOf(int64(len(r.Input))))
+		d.body(r.Input)
+	}
+}
+
+// step writes one step: a line of columns, then what came of it.
+func (d *doc) step(s meshhook.Step, loc *time.Location) {
+	sign, tone := tail.Look(meshhook.EntryKind("step." + string(s.Status)))
+	columns := []string{sign, fit(tail.Clean(s.ID), 20), fit(tail.Clean(s.Kind), 10), fit(tail.Clean(string(s.Status)), 9)}
+	if s.Attempt > 1 {
+		columns = append(columns, fmt.Sprintf("attempt %d", s.Attempt))
+	}
+	if t := took(s.StartedAt, s.FinishedAt); t != "" {
+		columns = append(columns, t)
+	}
+	d.block(0, strings.Join(columns, " "), d.styles.tones[tone])
+	d.why(2, s.Error)
+	if s.NextAt != nil {
+		d.text(2, "goes on at "+moment(*s.NextAt, loc))
+	}
+	if len(s.Output) > 0 {
+		d.json(2, s.Output)
+	}
+}
+
+// why writes a failure, if there is one.
+func (d *doc) why(indent int, f *meshhook.Failure) {
+	if f == nil {
+		return
+	}
+	text := string(f.Reason) + ": " + f.Message
+	if indent > 0 {
+		d.prose(indent, "✗ "+text, d.styles.tones[tail.Bad])
+		return
+	}
+	if f.Step != "" {
+		text = "in step " + f.Step + ": " + text
+	}
+	d.toned("error", text, d.styles.tones[tail.Bad])
+}
+
+// moment writes a time that is there.
+func (d *doc) moment(name string, t *time.Time, loc *time.Location) {
+	if t != nil {
+		d.field(name, moment(*t, loc))
+	}
+}
+
+// took returns how long something lasted, or "" while it does and for what took
+// no time.
+func took(from time.Time, to *time.Time) string {
+	if to == nil || from.IsZero() || to.Equal(from) {
+		return ""
+	}
+	return to.Sub(from).Round(time.Millisecond).String()
+}
+
+// helpContent lists the keys, and how to filter.
+func helpContent(k keys) content {
+	return content{draw: func(d *doc, _ int) { drawHelp(d, k.all()) }}
+}
+
+func drawHelp(d *doc, bindings []key.Binding) {
+	for _, b := range bindings {
+		d.field(b.Help().Key, b.Help().Desc)
+	}
+	plain := d.styles.tones[tail.Plain]
+	d.heading("filter")
+	d.prose(0, "Words match any column; eight characters or more, ids as well. A word with - in front must not match.", plain)
+	for _, f := range [][2]string{
+		{"status:failed", "accepted rejected … queued running waiting succeeded …"},
+		{"webhook:git", "part of a webhook's path"},
+		{"workflow:chat", "part of a workflow's name"},
+		{"kind:run", "event, run (with its steps), step, or a whole kind"},
+	} {
+		d.field(f[0], f[1])
+	}
+	d.heading("mouse")
+	d.prose(0, "The wheel scrolls. Hold shift to select text.", plain)
+}
