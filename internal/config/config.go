@@ -1,0 +1,119 @@
+// Package config reads the configuration once, into a typed struct: flags over
+// the environment over a file over defaults. It says what is wrong with a
+// value, where the value came from and how to mend it, and shows the result with
+// its secrets masked.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// Config is the configuration of the daemon and the commands. The tags are the
+// keys; what each may be set to stands in Keys, and Validate holds it.
+type Config struct {
+	// Listen is the address of the public listener, which takes webhooks in.
+	Listen string `mapstructure:"listen"`
+	// AdminListen is the address of the private listener: API, console, metrics.
+	AdminListen string `mapstructure:"admin_listen"`
+	// DatabaseURL is the DSN of Postgres, a URL or keywords; empty for the
+	// private cluster in DataDir. It may hold a password.
+	DatabaseURL meshhook.Secret `mapstructure:"database_url"`
+	// DataDir is the absolute path of what is kept outside the database.
+	DataDir string `mapstructure:"data_dir"`
+	// Project is the name of the project that commands work in.
+	Project string `mapstructure:"project"`
+	// PublicURL is how the world reaches Listen, without a slash at its end;
+	// empty when it was not said.
+	PublicURL string `mapstructure:"public_url"`
+	// Only limits a daemon to one part: ingress, worker or admin; empty for all.
+	Only string `mapstructure:"only"`
+	// MasterKey is the master key's text; empty when it is in MasterKeyFile.
+	MasterKey meshhook.Secret `mapstructure:"master_key"`
+	// MasterKeyFile is the absolute path of the file that holds the master key.
+	MasterKeyFile string `mapstructure:"master_key_file"`
+	// TrustedProxies are those whose forwarding headers are believed.
+	TrustedProxies []netip.Prefix `mapstructure:"trusted_proxies"`
+	// ShutdownGrace is how long a daemon that stops waits for what is under way.
+	ShutdownGrace time.Duration `mapstructure:"shutdown_grace"`
+
+	Log       Log       `mapstructure:"log"`
+	Network   Network   `mapstructure:"network"`
+	Postgres  Postgres  `mapstructure:"postgres"`
+	Database  Database  `mapstructure:"database"`
+	Ingress   Ingress   `mapstructure:"ingress"`
+	Engine    Engine    `mapstructure:"engine"`
+	Retention Retention `mapstructure:"retention"`
+
+	file     string
+	origins  map[string]Origin
+	warnings []string
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least level that is logged: debug, info, warn or error.
+	Level string `mapstructure:"level"`
+	// Format is text, json or auto: text on a terminal, else json.
+	Format string `mapstructure:"format"`
+}
+
+// Network says where outgoing calls may go.
+type Network struct {
+	// Allow are the private addresses that outgoing calls may reach all the same.
+	Allow []netip.Prefix `mapstructure:"allow"`
+}
+
+// Postgres is about the private cluster.
+type Postgres struct {
+	// BinDir is the absolute path of the directory of Postgres' programs; empty
+	// to look where distributions put them.
+	BinDir string `mapstructure:"bin_dir"`
+}
+
+// Database is about the connections to Postgres.
+type Database struct {
+	// MaxConns is the size of the pool; 0 for the default, which the machine
+	// decides.
+	MaxConns int `mapstructure:"max_conns"`
+}
+
+// Ingress limits what is taken in.
+type Ingress struct {
+	// MaxBody is the largest request body, where the webhook sets none of its own.
+	MaxBody ByteSize `mapstructure:"max_body"`
+	// MaxInFlight is how many requests are worked on at once.
+	MaxInFlight int `mapstructure:"max_in_flight"`
+}
+
+// Engine limits what is performed.
+type Engine struct {
+	// Concurrency is how many runs a daemon performs at once.
+	Concurrency int `mapstructure:"concurrency"`
+}
+
+// Retention says how long things are kept.
+type Retention struct {
+	// Events is for events and their runs.
+	Events time.Duration `mapstructure:"events"`
+	// Rejected is for rejected events.
+	Rejected time.Duration `mapstructure:"rejected"`
+	// Journal is for the journal, which tail follows.
+	Journal time.Duration `mapstructure:"journal"`
+}
+
+// File returns the path of the configuration file that was read, empty if none.
+func (c *Config) File() string { return c.file }
+
+// Origin says where a key's value came from; it is empty for no key.
+func (c *Config) Origin(key string) Origin { return c.origins[key] }
+
+// Warnings are remarks on what was probably meant otherwise, one line each. They
+// keep nobody from starting.
+func (c *Config) Warnings() []string { return c.warnings }
+
+// Origin says where a value came from: "flag --listen", "environment
+// MESHHOOK_LISTEN", "file /etc/meshhook/meshhook.yaml:12" or "default".
+type Origin string

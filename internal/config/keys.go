@@ -1,0 +1,102 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// EnvPrefix begins the name of every environment variable that is ours.
+const EnvPrefix = "MESHHOOK_"
+
+// The environment variables that set no key of their own name.
+const (
+	envFile        = EnvPrefix + "CONFIG" // the configuration file, as --config
+	envDatabaseURL = "DATABASE_URL"       // database_url, for what platforms set by themselves
+	envTest        = EnvPrefix + "TEST_"  // the beginning of what the tests use
+)
+
+// Key describes one configuration key.
+type Key struct {
+	// Name is the key as it stands in the file, dots between levels: "log.level".
+	Name string
+	// Env is its environment variable.
+	Env string
+	// Flag is its command-line flag, without the dashes; empty where a flag would
+	// show a secret in the list of processes.
+	Flag string
+	// Default is what it is when nobody sets it, in words where it depends on the
+	// machine.
+	Default string
+	// Help says what it does, in one sentence.
+	Help string
+}
+
+// Keys describes every key, in the order in which they are shown. The commands'
+// flags and the documentation are made from it.
+func Keys() []Key {
+	keys := []Key{
+		{Name: "listen", Default: ":8080", Help: "Address of the public listener, which takes webhooks in."},
+		{Name: "admin_listen", Default: "127.0.0.1:8081", Help: "Address of the private listener: API, console, health and metrics."},
+		{Name: "public_url", Help: "How the world reaches the public listener, for the URLs that are printed: https://hooks.example.com."},
+		{Name: "only", Help: "The one part that this daemon does: ingress, worker or admin. Empty: all of them."},
+		{Name: "project", Default: "default", Help: "The project that commands work in."},
+		{Name: "database_url", Help: "DSN of Postgres; DATABASE_URL is read too. Empty: a private cluster in the data directory."},
+		{Name: "database.max_conns", Default: "0", Help: "Connections to Postgres at once. 0: as many as suit the machine."},
+		{Name: "postgres.bin_dir", Help: "Directory of Postgres' programs, for the private cluster. Empty: looked for."},
+		{Name: "data_dir", Default: "$XDG_DATA_HOME/meshhook, for root " + rootDataDir, Help: "Directory of the private cluster, the master key and the spool."},
+		{Name: "master_key", Help: "The master key itself, 32 bytes in base64, instead of a file; for the environment."},
+		{Name: "master_key_file", Default: masterKeyName + " in data_dir", Help: "File of the master key, made on the first start."},
+		{Name: "network.allow", Help: "Private addresses or networks (CIDR) that outgoing calls may reach."},
+		{Name: "trusted_proxies", Help: "Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed."},
+		{Name: "ingress.max_body", Default: "1MiB", Help: "Largest request body, where a webhook sets no other; at most 64MiB."},
+		{Name: "ingress.max_in_flight", Default: "1024", Help: "Requests worked on at once; more are told to come again."},
+		{Name: "engine.concurrency", Default: "64", Help: "Runs that a daemon performs at once."},
+		{Name: "retention.events", Default: "720h", Help: "How long events and their runs are kept."},
+		{Name: "retention.rejected", Default: "168h", Help: "How long rejected events are kept."},
+		{Name: "retention.journal", Default: "168h", Help: "How long the journal is kept, which tail looks back in."},
+		{Name: "shutdown_grace", Default: "20s", Help: "How long a daemon that stops waits for what is under way."},
+		{Name: "log.level", Default: "info", Help: "Least level that is logged: debug, info, warn or error."},
+		{Name: "log.format", Default: "auto", Help: "text, json, or auto: text on a terminal, else json."},
+	}
+	names := strings.NewReplacer(".", "_", "-", "_")
+	flags := strings.NewReplacer(".", "-", "_", "-")
+	for i := range keys {
+		keys[i].Env = EnvPrefix + strings.ToUpper(names.Replace(keys[i].Name))
+		if keys[i].Name != "master_key" {
+			keys[i].Flag = flags.Replace(keys[i].Name)
+		}
+	}
+	return keys
+}
+
+// fields returns where in c each key's value lives, by the tags.
+func fields(c *Config) map[string]reflect.Value {
+	found := map[string]reflect.Value{}
+	collect(found, "", reflect.ValueOf(c).Elem())
+	return found
+}
+
+func collect(found map[string]reflect.Value, prefix string, group reflect.Value) {
+	for i := range group.NumField() {
+		name, tagged := group.Type().Field(i).Tag.Lookup("mapstructure")
+		switch field := group.Field(i); {
+		case !tagged:
+		case isGroup(field.Type()):
+			collect(found, prefix+name+".", field)
+		default:
+			found[prefix+name] = field
+		}
+	}
+}
+
+// isGroup tells a struct of further keys from one that is a value.
+func isGroup(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || t.NumField() == 0 {
+		return false
+	}
+	_, tagged := t.Field(0).Tag.Lookup("mapstructure")
+	return tagged
+}
+
+// isList tells whether a key takes several values.
+func isList(field reflect.Value) bool { return field.Kind() == reflect.Slice }
