@@ -1,0 +1,126 @@
+package workflow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// maxProblems is how many problems of one document are listed; the rest is
+// only counted. Nobody mends more than this in one go.
+const maxProblems = 100
+
+// Problem is one thing wrong, or doubtful, in a document. Line and Column count
+// from 1, Column in bytes as editors' goto commands do.
+type Problem struct {
+	File    string
+	Line    int
+	Column  int
+	Message string
+}
+
+// Place returns file:line:column, which editors and terminals make a link of.
+func (p Problem) Place() string {
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// String returns file:line:column: message.
+func (p Problem) String() string { return p.Place() + ": " + p.Message }
+
+// Problems is everything wrong with a file, in the order of its lines. It is
+// the cause of the error that Parse returns, for errors.As.
+type Problems []Problem
+
+// Error returns one line for each problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// asError makes the one error of all the problems: its message is the first of
+// them and how many more there are, its details are all of them. No problems,
+// no error.
+func (ps Problems) asError() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	message := ps[0].String()
+	if len(ps) > 1 {
+		message += fmt.Sprintf(" (and %d more)", len(ps)-1)
+	}
+	shown := ps[:min(len(ps), maxProblems)]
+	details := make([]meshhook.Problem, len(shown))
+	for i, p := range shown {
+		details[i] = meshhook.Problem{Path: p.Place(), Message: p.Message}
+	}
+	return &meshhook.Error{Code: meshhook.CodeInvalid, Message: message, Details: details, Err: shown}
+}
+
+// nearest returns the known word that the given one was probably meant to be,
+// or "" when none is near.
+func nearest(word string, known []string) string {
+	if len(word) > 40 { // no key is as long, and the distance takes len² time
+		return ""
+	}
+	best, limit := "", 1+len(word)/4
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), k); d <= limit {
+			best, limit = k, d-1
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, replace or swap with their
+// neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := []int{}, make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			differ := 1
+			if a[i-1] == b[j-1] {
+				differ = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, make([]int, len(b)+1)
+	}
+	return last[len(b)]
+}
+
+// didYouMean returns the end of a sentence about an unknown word: a guess, or
+// else the words that are known.
+func didYouMean(word string, known []string) string {
+	if guess := nearest(word, known); guess != "" {
+		return fmt.Sprintf("; did you mean %q?", guess)
+	}
+	if len(known) == 0 || len(known) > 20 {
+		return ""
+	}
+	return "; known are " + strings.Join(known, ", ")
+}
+
+// quote prints a word of a document in a message: quoted, and cut when long.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
