@@ -165,13 +165,12 @@ CALL isolate('events');
 
 CREATE TABLE dedup_keys (
 	endpoint_id uuid NOT NULL,
-	key         bytea NOT NULL, -- SHA-256 of the dedup key
+	key         bytea NOT NULL, -- the first half of the dedup key's SHA-256
 	project_id  uuid NOT NULL,
 	event_id    uuid NOT NULL,
 	expires_at  timestamptz NOT NULL,
 	PRIMARY KEY (endpoint_id, key)
 );
-CREATE INDEX dedup_keys_expires_at_idx ON dedup_keys (expires_at);
 CALL isolate('dedup_keys');
 
 CREATE TABLE runs (

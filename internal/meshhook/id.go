@@ -1,7 +1,6 @@
 package meshhook
 
 import (
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,11 +18,11 @@ func NewID() ID {
 }
 
 // ParseID reads an ID in its canonical 36-character text. Any other spelling
-// (braces, URN, no hyphens) is an error with CodeInvalid, so that an id has
-// exactly one spelling in logs and URLs.
+// (upper case, braces, URN, no hyphens) is an error with CodeInvalid, so that an
+// id has exactly one spelling in logs and URLs.
 func ParseID(text string) (ID, error) {
 	id, err := uuid.Parse(text)
-	if err != nil || len(text) != 36 {
+	if err != nil || id.String() != text {
 		return ID{}, Errorf(CodeInvalid, "%q is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057", text)
 	}
 	return id, nil
@@ -32,7 +31,8 @@ func ParseID(text string) (ID, error) {
 // LooksLikeID tells whether text has the shape of an ID, so that one argument
 // can take a name or an id.
 func LooksLikeID(text string) bool {
-	return len(text) == 36 && strings.Count(text, "-") == 4 && uuid.Validate(text) == nil
+	_, err := ParseID(text)
+	return err == nil
 }
 
 // FirstIDAt returns the smallest ID that can have been made at the time t, to

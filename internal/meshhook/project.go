@@ -21,8 +21,12 @@ var nameShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$`)
 // CheckName returns a CodeInvalid error unless name can name the given kind of
 // thing (a workflow, a project): 1 to 63 lower-case letters, digits, '.', '_'
 // and '-', with a letter or digit at both ends. Such names need no quoting in a
-// shell, a URL or a file name.
+// shell, a URL or a file name. None looks like an ID, so that one argument can
+// take either.
 func CheckName(kind, name string) error {
+	if LooksLikeID(name) {
+		return Errorf(CodeInvalid, "%q cannot name a %s, because it looks like an id; use a word", name, kind)
+	}
 	if !nameShape.MatchString(name) {
 		return Errorf(CodeInvalid, "%q cannot name a %s; use 1 to 63 lower-case letters, digits, '.', '_' and '-', beginning and ending with a letter or digit", name, kind)
 	}

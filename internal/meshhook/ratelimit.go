@@ -19,10 +19,10 @@ var (
 	rateShape = regexp.MustCompile(`^([0-9]{1,12}) ?(/|-) ?([0-9]*)([A-Za-z]+)$`)
 
 	rateUnits = map[string]time.Duration{
-		"s": time.Second, "sec": time.Second, "second": time.Second,
-		"m": time.Minute, "min": time.Minute, "minute": time.Minute,
-		"h": time.Hour, "hour": time.Hour,
-		"d": 24 * time.Hour, "day": 24 * time.Hour,
+		"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
+		"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+		"h": time.Hour, "hour": time.Hour, "hours": time.Hour,
+		"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
 	}
 )
 
@@ -35,10 +35,7 @@ func ParseRateLimit(text string) (RateLimit, error) {
 		return RateLimit{}, rateError(text)
 	}
 	limit, err := strconv.ParseInt(m[1], 10, 64)
-	unit, known := rateUnits[strings.TrimSuffix(strings.ToLower(m[4]), "s")]
-	if strings.EqualFold(m[4], "s") {
-		unit, known = time.Second, true
-	}
+	unit, known := rateUnits[strings.ToLower(m[4])]
 	if err != nil || limit < 1 || !known {
 		return RateLimit{}, rateError(text)
 	}

@@ -10,20 +10,33 @@ const Mask = "••••••"
 
 // Secret is a value that must never be shown: through fmt, slog, JSON and YAML
 // it prints as Mask. Reveal is the only way to its bytes.
-type Secret struct{ value string }
+//
+// The value stands behind a pointer because fmt asks no method for %p, for a
+// wrong %w and inside unexported fields: there it prints an address.
+type Secret struct{ value *string }
 
 // NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
 
 // Reveal returns the value itself. Each call is a place to look at in a review.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsZero tells whether the secret is empty.
-func (s Secret) IsZero() bool { return s.value == "" }
+func (s Secret) IsZero() bool { return s.value == nil }
 
 // String returns Mask, or "" when there is nothing to hide.
 func (s Secret) String() string {
-	if s.value == "" {
+	if s.IsZero() {
 		return ""
 	}
 	return Mask
@@ -43,6 +56,6 @@ func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
 
 // UnmarshalText takes the value from configuration.
 func (s *Secret) UnmarshalText(text []byte) error {
-	s.value = string(text)
+	*s = NewSecret(string(text))
 	return nil
 }
