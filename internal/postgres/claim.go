@@ -1,0 +1,169 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// claimRuns takes runs that are ready, oldest first, and leaves those that
+// another daemon is taking at this moment. A run that starts gets its journal
+// entry in the same statement.
+const claimRuns = `
+	WITH ready AS (
+		SELECT id, started_at FROM runs
+		 WHERE status IN ('queued', 'waiting') AND wake_at <= now()
+		 ORDER BY wake_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
+	), claimed AS (
+		UPDATE runs r
+		   SET status = 'running', waiting_for = '', wake_at = NULL, fence = r.fence + 1,
+		       lease_owner = $2, lease_until = now() + $3, started_at = coalesce(r.started_at, now())
+		  FROM ready WHERE r.id = ready.id
+		RETURNING r.*, ready.started_at IS NULL AS fresh
+	), started AS (
+		INSERT INTO journal (id, project_id, at, kind, event_id, webhook, run_id, workflow, status, attempt)
+		SELECT meshhook_id(), project_id, now(), 'run.started', event_id, webhook, id, workflow, status, attempt
+		  FROM claimed WHERE fresh
+	)
+	SELECT c.id, c.project_id, c.workflow_id, c.workflow, c.version, c.event_id, c.webhook, c.attempt, c.fence,
+	       c.started_at, c.input, c.fresh,
+	       e.endpoint_id, e.received_at, e.remote_addr, e.method, e.path, e.content_type, e.head, e.body, e.body_size
+	  FROM claimed c LEFT JOIN events e ON e.id = c.event_id
+	 ORDER BY c.id`
+
+// ClaimRuns gives up to limit ready runs into the hands of the daemon owner for
+// the time of the lease, with their events and recorded steps.
+func (db *DB) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease time.Duration) ([]meshhook.RunClaim, error) {
+	var claims []meshhook.RunClaim
+	var resumed []meshhook.ID
+	err := db.inTx(ctx, "claiming runs", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, claimRuns, limit, owner, lease)
+		if err != nil {
+			return err
+		}
+		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (meshhook.RunClaim, error) {
+			claim, fresh, err := db.scanClaim(row)
+			// A retried run starts anew with the steps that are done.
+			if !fresh || claim.Run.Attempt > 1 {
+				resumed = append(resumed, claim.Run.ID)
+			}
+			return claim, err
+		})
+		if err != nil || len(resumed) == 0 {
+			return err
+		}
+		steps, err := db.stepsOf(ctx, tx, resumed)
+		for i := range claims {
+			claims[i].Run.Steps = steps[claims[i].Run.ID]
+		}
+		return err
+	})
+	if len(claims) > 0 && err == nil {
+		db.Ring(BellJournal)
+	}
+	return claims, err
+}
+
+func (db *DB) scanClaim(row pgx.CollectableRow) (claim meshhook.RunClaim, fresh bool, err error) {
+	run := &claim.Run
+	var input []byte
+	var e joinedEvent
+	err = row.Scan(&run.ID, &run.ProjectID, &run.WorkflowID, &run.Workflow, &run.Version, &run.EventID, &run.Webhook, &run.Attempt, &claim.Fence,
+		&run.StartedAt, &input, &fresh,
+		&e.endpointID, &e.receivedAt, &e.remoteAddr, &e.method, &e.path, &e.contentType, &e.head, &e.body, &e.bodySize)
+	if err != nil {
+		return claim, fresh, err
+	}
+	run.Status = meshhook.RunRunning
+	run.CreatedAt = meshhook.IDTime(run.ID)
+	inUTC(run.StartedAt)
+	if run.Input, err = db.openBody("runs.input", run.ID, input); err != nil {
+		return claim, fresh, err
+	}
+	claim.Event, err = db.openJoinedEvent(run, &e)
+	return claim, fresh, err
+}
+
+// joinedEvent holds the columns of an event that may be absent: a run that was
+// started by hand has none, and an old event may have been expired.
+type joinedEvent struct {
+	endpointID                            *meshhook.ID
+	receivedAt                            *time.Time
+	remoteAddr, method, path, contentType *string
+	head, body                            []byte
+	bodySize                              *int64
+}
+
+func (db *DB) openJoinedEvent(run *meshhook.Run, e *joinedEvent) (*meshhook.Event, error) {
+	if run.EventID == nil || e.endpointID == nil {
+		return nil, nil
+	}
+	event := &meshhook.Event{
+		ID: *run.EventID, ProjectID: run.ProjectID, EndpointID: *e.endpointID, Webhook: run.Webhook,
+		ReceivedAt: *e.receivedAt, RemoteAddr: *e.remoteAddr, Method: *e.method, Path: *e.path,
+		ContentType: *e.contentType, BodySize: *e.bodySize,
+	}
+	return event, db.openEvent(event, e.head, e.body)
+}
+
+// ExtendLeases renews the lease of runs that owner holds and returns those that
+// it still holds; the others were taken over or canceled.
+func (db *DB) ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) ([]meshhook.ID, error) {
+	var held []meshhook.ID
+	err := db.inTx(ctx, "extending leases", func(tx pgx.Tx) error {
+		// In the order in which moves lock rows, so that neither waits for the other.
+		slices.SortFunc(runs, compareIDs)
+		rows, err := tx.Query(ctx, `
+			UPDATE runs r SET lease_until = now() + $3
+			  FROM unnest($2::uuid[]) AS u (id)
+			 WHERE r.id = u.id AND r.lease_owner = $1 AND r.status = 'running'
+			RETURNING r.id`, owner, runs, lease)
+		if err != nil {
+			return err
+		}
+		held, err = pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+		return err
+	})
+	return held, err
+}
+
+// RecoverRuns puts runs whose lease ran out back into the queue: their daemon
+// died or lost its database. It returns how many there were.
+func (db *DB) RecoverRuns(ctx context.Context, limit int) (int, error) {
+	return db.requeue(ctx, "recovering runs", meshhook.EntryRunRecovered, `
+		SELECT id FROM runs WHERE status = 'running' AND lease_until < now()
+		 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED`, limit)
+}
+
+// ReleaseRuns puts the runs that owner still holds back into the queue: it stops
+// and others go on with them at once.
+func (db *DB) ReleaseRuns(ctx context.Context, owner meshhook.ID) (int, error) {
+	return db.requeue(ctx, "releasing runs", meshhook.EntryRunReleased, `
+		SELECT id FROM runs WHERE status = 'running' AND lease_owner = $2 FOR UPDATE`, owner)
+}
+
+func (db *DB) requeue(ctx context.Context, doing string, kind meshhook.EntryKind, which string, arg any) (count int, err error) {
+	err = db.inTx(ctx, doing, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			WITH lost AS (`+which+`), requeued AS (
+				UPDATE runs r SET status = 'queued', wake_at = now(), lease_owner = NULL, lease_until = NULL, fence = r.fence + 1
+				  FROM lost WHERE r.id = lost.id
+				RETURNING r.*
+			)
+			INSERT INTO journal (id, project_id, at, kind, event_id, webhook, run_id, workflow, status, attempt)
+			SELECT meshhook_id(), project_id, now(), $1, event_id, webhook, id, workflow, status, attempt FROM requeued`, kind, arg)
+		count = int(tag.RowsAffected())
+		return err
+	})
+	if count > 0 && err == nil {
+		db.Ring(BellRuns, BellJournal)
+	}
+	return count, err
+}
+
+func compareIDs(a, b meshhook.ID) int { return bytes.Compare(a[:], b[:]) }

@@ -1,0 +1,282 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+const endpointFields = `e.id, e.project_id, e.url_path, e.workflow_id, w.name, e.description, e.enabled, e.verification, e.rate_limit, e.validation_schema,
+	e.dedup, e.filter, e.methods, e.allowed_ips, e.max_body_bytes, e.response, e.created_at, e.updated_at`
+
+// scanEndpoint reads the endpointFields of a row, and what stands behind them.
+func scanEndpoint(row pgx.CollectableRow, more ...any) (e meshhook.Endpoint, err error) {
+	var verification, response []byte
+	var rate, schema *string
+	var networks []string
+	err = row.Scan(append([]any{
+		&e.ID, &e.ProjectID, &e.Path, &e.WorkflowID, &e.Workflow, &e.Description, &e.Enabled, &verification, &rate, &schema,
+		&e.Dedup, &e.Filter, &e.Methods, &networks, &e.MaxBody, &response, &e.CreatedAt, &e.UpdatedAt,
+	}, more...)...)
+	if err != nil {
+		return e, err
+	}
+	inUTC(&e.CreatedAt, &e.UpdatedAt)
+	if err := json.Unmarshal(verification, &e.Verification); err != nil {
+		return e, err
+	}
+	if response != nil {
+		if err := json.Unmarshal(response, &e.Response); err != nil {
+			return e, err
+		}
+	}
+	if schema != nil {
+		e.Schema = json.RawMessage(*schema)
+	}
+	if rate != nil {
+		limit, err := meshhook.ParseRateLimit(*rate)
+		if err != nil {
+			return e, err
+		}
+		e.RateLimit = &limit
+	}
+	for _, text := range networks {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return e, err
+		}
+		e.AllowedIPs = append(e.AllowedIPs, network)
+	}
+	return e, nil
+}
+
+func endpointRow(row pgx.CollectableRow) (meshhook.Endpoint, error) { return scanEndpoint(row) }
+
+// CreateEndpoint stores a new webhook and its secret (zero for none). Errors:
+// CodeConflict when the path is taken, CodeNotFound for an unknown workflow.
+func (t *Tenant) CreateEndpoint(ctx context.Context, e meshhook.Endpoint, secret meshhook.Secret) (meshhook.Endpoint, error) {
+	err := t.changeEndpoints(ctx, "creating the webhook", func(tx pgx.Tx) error {
+		// Foreign keys see every project's rows, and say less.
+		if _, err := t.workflow(ctx, tx, e.WorkflowID.String(), "FOR SHARE"); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO webhook_endpoints (id, project_id, url_path, workflow_id, description, enabled, verification, rate_limit,
+			       validation_schema, dedup, filter, methods, allowed_ips, max_body_bytes, response)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, t.endpointValues(e)...); err != nil {
+			return err
+		}
+		if !secret.IsZero() {
+			if err := t.addEndpointSecret(ctx, tx, e.ID, secret); err != nil {
+				return err
+			}
+		}
+		var err error
+		e, err = t.endpoint(ctx, tx, e.ID.String(), "")
+		return err
+	})
+	return e, err
+}
+
+// UpdateEndpoint changes a webhook, found by its id, to what e says.
+func (t *Tenant) UpdateEndpoint(ctx context.Context, e meshhook.Endpoint) (meshhook.Endpoint, error) {
+	err := t.changeEndpoints(ctx, "changing the webhook", func(tx pgx.Tx) error {
+		if _, err := t.workflow(ctx, tx, e.WorkflowID.String(), "FOR SHARE"); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE webhook_endpoints
+			   SET url_path = $3, workflow_id = $4, description = $5, enabled = $6, verification = $7, rate_limit = $8, validation_schema = $9,
+			       dedup = $10, filter = $11, methods = $12, allowed_ips = $13, max_body_bytes = $14, response = $15, updated_at = now()
+			 WHERE id = $1 AND project_id = $2`, t.endpointValues(e)...)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return noEndpoint(e.Path)
+		}
+		e, err = t.endpoint(ctx, tx, e.ID.String(), "")
+		return err
+	})
+	return e, err
+}
+
+func (t *Tenant) endpointValues(e meshhook.Endpoint) []any {
+	var rate, schema *string
+	if e.RateLimit != nil {
+		text := e.RateLimit.String()
+		rate = &text
+	}
+	if e.Schema != nil {
+		text := string(e.Schema)
+		schema = &text
+	}
+	networks := make([]string, 0, len(e.AllowedIPs))
+	for _, n := range e.AllowedIPs {
+		networks = append(networks, n.String())
+	}
+	return []any{
+		e.ID, t.id, e.Path, e.WorkflowID, e.Description, e.Enabled, e.Verification, rate,
+		schema, e.Dedup, e.Filter, e.Methods, networks, e.MaxBody, e.Response,
+	}
+}
+
+// DeleteEndpoint removes a webhook and its secrets; its events stay.
+func (t *Tenant) DeleteEndpoint(ctx context.Context, pathOrID string) error {
+	return t.changeEndpoints(ctx, "deleting the webhook", func(tx pgx.Tx) error {
+		e, err := t.endpoint(ctx, tx, pathOrID, "FOR UPDATE OF e")
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM webhook_endpoints WHERE id = $1`, e.ID)
+		return err
+	})
+}
+
+// Endpoint returns a webhook by path or id, and its secrets without their values.
+func (t *Tenant) Endpoint(ctx context.Context, pathOrID string) (e meshhook.Endpoint, secrets []meshhook.EndpointSecret, err error) {
+	err = t.inTx(ctx, "reading the webhook", func(tx pgx.Tx) error {
+		if e, err = t.endpoint(ctx, tx, pathOrID, ""); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT id, endpoint_id, created_at, expires_at FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY id`, e.ID)
+		if err != nil {
+			return err
+		}
+		secrets, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s meshhook.EndpointSecret, err error) {
+			err = row.Scan(&s.ID, &s.EndpointID, &s.CreatedAt, &s.ExpiresAt)
+			inUTC(&s.CreatedAt, s.ExpiresAt)
+			return s, err
+		})
+		return err
+	})
+	return e, secrets, err
+}
+
+// endpoint reads one webhook in a transaction; lock is "" or a locking clause.
+// An id comes before a path that looks like it.
+func (t *Tenant) endpoint(ctx context.Context, tx pgx.Tx, pathOrID, lock string) (meshhook.Endpoint, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT `+endpointFields+` FROM webhook_endpoints e JOIN workflows w ON w.id = e.workflow_id
+		 WHERE e.project_id = $1 AND (e.url_path = $2 OR e.id::text = $2)
+		 ORDER BY e.id::text = $2 DESC LIMIT 1 `+lock, t.id, pathOrID)
+	if err != nil {
+		return meshhook.Endpoint{}, err
+	}
+	e, err := pgx.CollectExactlyOneRow(rows, endpointRow)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = noEndpoint(pathOrID)
+	}
+	return e, err
+}
+
+func noEndpoint(pathOrID string) error {
+	return meshhook.Errorf(meshhook.CodeNotFound, "there is no webhook %q; 'meshhook webhook list' shows those there are", pathOrID)
+}
+
+// Endpoints lists a project's webhooks by path.
+func (t *Tenant) Endpoints(ctx context.Context) (list []meshhook.Endpoint, err error) {
+	err = t.inTx(ctx, "listing webhooks", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT `+endpointFields+` FROM webhook_endpoints e JOIN workflows w ON w.id = e.workflow_id
+			 WHERE e.project_id = $1 ORDER BY e.url_path`, t.id)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, endpointRow)
+		return err
+	})
+	return list, err
+}
+
+// RotateEndpointSecret gives a webhook a new secret; the old ones verify until
+// the grace period is over. An empty secret is refused with CodeInvalid.
+func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secret meshhook.Secret, grace time.Duration) error {
+	if secret.IsZero() {
+		return meshhook.Errorf(meshhook.CodeInvalid, "the new secret is empty; leave it out to have one made")
+	}
+	return t.changeEndpoints(ctx, "rotating the secret", func(tx pgx.Tx) error {
+		e, err := t.endpoint(ctx, tx, pathOrID, "FOR UPDATE OF e")
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE endpoint_secrets SET expires_at = now() + $2
+			 WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now() + $2)`, e.ID, grace)
+		if err != nil {
+			return err
+		}
+		return t.addEndpointSecret(ctx, tx, e.ID, secret)
+	})
+}
+
+func (t *Tenant) addEndpointSecret(ctx context.Context, tx pgx.Tx, endpoint meshhook.ID, secret meshhook.Secret) error {
+	id := meshhook.NewID()
+	sealed, err := t.db.sealText("endpoint_secrets.value", id, secret.Reveal())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO endpoint_secrets (id, endpoint_id, project_id, value) VALUES ($1, $2, $3, $4)`, id, endpoint, t.id, sealed)
+	return err
+}
+
+func (t *Tenant) changeEndpoints(ctx context.Context, doing string, fn func(pgx.Tx) error) error {
+	err := t.inTx(ctx, doing, func(tx pgx.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return changedConfig(ctx, tx, t.id)
+	})
+	if err == nil {
+		t.db.Ring(BellConfig)
+	}
+	return err
+}
+
+// LiveEndpoints returns every project's webhooks with the values of their
+// secrets, for ingress, which keeps them until the configuration changes.
+func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, err error) {
+	err = db.inTx(ctx, "reading webhooks", func(tx pgx.Tx) error {
+		secrets, err := db.endpointSecrets(ctx, tx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT `+endpointFields+`, w.version FROM webhook_endpoints e JOIN workflows w ON w.id = e.workflow_id`)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (live meshhook.LiveEndpoint, err error) {
+			live.Endpoint, err = scanEndpoint(row, &live.Version)
+			live.Secrets = secrets[live.Endpoint.ID]
+			return live, err
+		})
+		return err
+	})
+	return list, err
+}
+
+func (db *DB) endpointSecrets(ctx context.Context, tx pgx.Tx) (map[meshhook.ID][]meshhook.EndpointSecret, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT id, endpoint_id, value, created_at, expires_at FROM endpoint_secrets
+		 WHERE expires_at IS NULL OR expires_at > now() ORDER BY id DESC`)
+	if err != nil {
+		return nil, err
+	}
+	secrets := map[meshhook.ID][]meshhook.EndpointSecret{}
+	var s meshhook.EndpointSecret
+	var sealed []byte
+	_, err = pgx.ForEachRow(rows, []any{&s.ID, &s.EndpointID, &sealed, &s.CreatedAt, &s.ExpiresAt}, func() error {
+		inUTC(&s.CreatedAt, s.ExpiresAt)
+		value, err := db.openText("endpoint_secrets.value", s.ID, sealed)
+		s.Value = meshhook.NewSecret(value)
+		secrets[s.EndpointID] = append(secrets[s.EndpointID], s)
+		return err
+	})
+	return secrets, err
+}

@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+const eventFields = `id, project_id, endpoint_id, webhook, status, code, received_at, remote_addr, method, path,
+	content_type, head, body, body_size, body_truncated, secret_id, duplicate_of`
+
+// Event returns one event with its headers, its body and the runs it started.
+func (t *Tenant) Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error) {
+	var event meshhook.Event
+	err := t.inTx(ctx, "reading the event", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+eventFields+` FROM events WHERE project_id = $1 AND id = $2`, t.id, id)
+		if err != nil {
+			return err
+		}
+		event, err = pgx.CollectExactlyOneRow(rows, t.db.scanEvent)
+		if err != nil {
+			return notFound(err, "there is no event %s", id)
+		}
+		rows, err = tx.Query(ctx, `SELECT id FROM runs WHERE project_id = $1 AND event_id = $2 ORDER BY id`, t.id, id)
+		if err != nil {
+			return err
+		}
+		event.RunIDs, err = pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+		return err
+	})
+	return event, err
+}
+
+// Events lists events, newest first, without their bodies.
+func (t *Tenant) Events(ctx context.Context, f meshhook.EventFilter) ([]meshhook.Event, error) {
+	var events []meshhook.Event
+	err := t.inTx(ctx, "listing events", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT `+eventFields+` FROM events
+			 WHERE project_id = $1
+			   AND ($2 = '' OR webhook = $2)
+			   AND ($3 = '' OR status = $3)
+			   AND id >= $4 AND id < $5
+			 ORDER BY id DESC LIMIT nullif($6::bigint, 0)`,
+			t.id, f.Webhook, f.Status, meshhook.FirstIDAt(f.Since), upperBound(f.Before, f.Until), f.Limit)
+		if err != nil {
+			return err
+		}
+		events, err = pgx.CollectRows(rows, t.db.scanEvent)
+		return err
+	})
+	for i := range events {
+		events[i].Body = nil
+	}
+	return events, err
+}
+
+// upperBound is the id below which a list stays: that of its cursor or of the
+// time until, whichever is lower; neither means no bound.
+func upperBound(before meshhook.ID, until time.Time) meshhook.ID {
+	bound := meshhook.ID{}
+	for i := range bound {
+		bound[i] = 0xff
+	}
+	if !until.IsZero() {
+		bound = meshhook.FirstIDAt(until)
+	}
+	if before != (meshhook.ID{}) && bytes.Compare(before[:], bound[:]) < 0 {
+		bound = before
+	}
+	return bound
+}
+
+func (db *DB) scanEvent(row pgx.CollectableRow) (e meshhook.Event, err error) {
+	var sealedHead, body []byte
+	err = row.Scan(&e.ID, &e.ProjectID, &e.EndpointID, &e.Webhook, &e.Status, &e.Code, &e.ReceivedAt, &e.RemoteAddr, &e.Method, &e.Path,
+		&e.ContentType, &sealedHead, &body, &e.BodySize, &e.BodyTruncated, &e.SecretID, &e.DuplicateOf)
+	if err != nil {
+		return e, err
+	}
+	return e, db.openEvent(&e, sealedHead, body)
+}
+
+// openEvent unseals an event's head and body into it.
+func (db *DB) openEvent(e *meshhook.Event, sealedHead, body []byte) (err error) {
+	e.ReceivedAt = e.ReceivedAt.UTC()
+	text, err := db.openBody("events.head", e.ID, sealedHead)
+	if err != nil {
+		return err
+	}
+	var h head
+	if err := json.Unmarshal(text, &h); err != nil {
+		return meshhook.Errorf(meshhook.CodeInternal, "decoding event %s: %w", e.ID, err)
+	}
+	e.Header, e.Query, e.DedupKey, e.Reason, e.Findings = h.Header, h.Query, h.DedupKey, h.Reason, h.Findings
+	e.Body, err = db.openBody("events.body", e.ID, body)
+	return err
+}

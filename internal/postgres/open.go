@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/profullstack/meshhook/internal/lane"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/seal"
+)
+
+// connectTimeout bounds one attempt to connect.
+const connectTimeout = 5 * time.Second
+
+// Options say how to reach the database.
+type Options struct {
+	// DSN is a connection URL or keyword string as libpq and pgx read it.
+	DSN string
+	// Name is shown by the server as the connections' application_name.
+	Name string
+	// MaxConns bounds the pool; 0 takes 16.
+	MaxConns int
+	Log      *slog.Logger
+}
+
+// DB is a pool of connections to MeshHook's database. It is safe for
+// concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	// direct connects outside the pool, for the connections that listen and ring.
+	direct *pgx.ConnConfig
+	log    *slog.Logger
+	box    *seal.Box
+	bell   *bell
+	// closing lets Close be called by whoever comes first.
+	closing sync.Once
+
+	intakes *lane.Lane[intakeRow, meshhook.Recorded]
+	moves   *lane.Lane[moveRow, bool]
+}
+
+// Open connects to the database and checks that it answers. Errors have
+// CodeInvalid for a DSN that cannot be read and CodeUnavailable for a server
+// that cannot be reached or refuses.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	config, err := pgxpool.ParseConfig(o.DSN)
+	if err != nil {
+		// pgx masks the password in this error.
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the database URL cannot be read: %w; write it like postgres://user:password@host:5432/meshhook", err)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	config.MaxConns = 16
+	if o.MaxConns > 0 {
+		config.MaxConns = int32(min(o.MaxConns, 1000)) //nolint:gosec // bounded on this line
+	}
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = o.Name
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, translate(err, "connecting to the database")
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, translate(err, "connecting to the database")
+	}
+	db := &DB{pool: pool, direct: config.ConnConfig.Copy(), log: o.Log}
+	db.bell = newBell(db) //nolint:contextcheck // it rings for as long as the database is open
+	db.startLanes()
+	return db, nil
+}
+
+// Close finishes what the lanes and the bell still hold and closes the pool.
+// Closing twice is the same as once.
+func (db *DB) Close() { db.closing.Do(db.close) }
+
+func (db *DB) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := errors.Join(db.intakes.Close(ctx), db.moves.Close(ctx)); err != nil {
+		db.log.Error("closing the database with writes under way", "error", err)
+	}
+	db.bell.close()
+	db.pool.Close()
+}
+
+// Ping asks the server for an answer.
+func (db *DB) Ping(ctx context.Context) error {
+	return translate(db.pool.Ping(ctx), "asking the database")
+}
+
+// Tenant is one project's view of the database.
+type Tenant struct {
+	db *DB
+	id meshhook.ID
+}
+
+// Tenant returns the view of the project with this id.
+func (db *DB) Tenant(project meshhook.ID) *Tenant { return &Tenant{db: db, id: project} }
+
+// ID returns the project's id.
+func (t *Tenant) ID() meshhook.ID { return t.id }

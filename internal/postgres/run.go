@@ -1,0 +1,195 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+const runFields = `id, project_id, workflow_id, workflow, version, event_id, webhook, status, waiting_for, wake_at, attempt,
+	started_at, finished_at, input, output, failure_reason, failure, failed_step`
+
+func (db *DB) scanRun(row pgx.CollectableRow) (r meshhook.Run, err error) {
+	var input, output, failure []byte
+	var reason meshhook.FailureReason
+	var failedStep string
+	err = row.Scan(&r.ID, &r.ProjectID, &r.WorkflowID, &r.Workflow, &r.Version, &r.EventID, &r.Webhook, &r.Status, &r.WaitingFor, &r.WakeAt, &r.Attempt,
+		&r.StartedAt, &r.FinishedAt, &input, &output, &reason, &failure, &failedStep)
+	if err != nil {
+		return r, err
+	}
+	r.CreatedAt = meshhook.IDTime(r.ID)
+	inUTC(r.WakeAt, r.StartedAt, r.FinishedAt)
+	if r.Input, err = db.openBody("runs.input", r.ID, input); err != nil {
+		return r, err
+	}
+	if r.Output, err = db.openBody("runs.output", r.ID, output); err != nil {
+		return r, err
+	}
+	if reason != "" {
+		message, err := db.openText("runs.failure", r.ID, failure)
+		if err != nil {
+			return r, err
+		}
+		r.Error = &meshhook.Failure{Reason: reason, Message: message, Step: failedStep}
+	}
+	return r, nil
+}
+
+// inUTC moves times to UTC, in which all of the product speaks.
+func inUTC(times ...*time.Time) {
+	for _, t := range times {
+		if t != nil {
+			*t = t.UTC()
+		}
+	}
+}
+
+// Run returns one run with its recorded steps.
+func (t *Tenant) Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error) {
+	var run meshhook.Run
+	err := t.inTx(ctx, "reading the run", func(tx pgx.Tx) (err error) {
+		if run, err = t.run(ctx, tx, id, ""); err != nil {
+			return err
+		}
+		steps, err := t.db.stepsOf(ctx, tx, []meshhook.ID{id})
+		run.Steps = steps[id]
+		return err
+	})
+	return run, err
+}
+
+// run reads one run in a transaction; lock is "" or "FOR UPDATE".
+func (t *Tenant) run(ctx context.Context, tx pgx.Tx, id meshhook.ID, lock string) (meshhook.Run, error) {
+	rows, err := tx.Query(ctx, `SELECT `+runFields+` FROM runs WHERE project_id = $1 AND id = $2 `+lock, t.id, id)
+	if err != nil {
+		return meshhook.Run{}, err
+	}
+	run, err := pgx.CollectExactlyOneRow(rows, t.db.scanRun)
+	return run, notFound(err, "there is no run %s", id)
+}
+
+// Runs lists runs, newest first, without their steps.
+func (t *Tenant) Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run, error) {
+	var runs []meshhook.Run
+	err := t.inTx(ctx, "listing runs", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT `+runFields+` FROM runs
+			 WHERE project_id = $1
+			   AND ($2 = '' OR workflow = $2)
+			   AND ($3 = '' OR status = $3)
+			   AND id >= $4 AND id < $5
+			 ORDER BY id DESC LIMIT nullif($6::bigint, 0)`,
+			t.id, f.Workflow, f.Status, meshhook.FirstIDAt(f.Since), upperBound(f.Before, time.Time{}), f.Limit)
+		if err != nil {
+			return err
+		}
+		runs, err = pgx.CollectRows(rows, t.db.scanRun)
+		return err
+	})
+	return runs, err
+}
+
+// StartRun queues a run that no request started: by hand, with an input, or as
+// the replay of an event. Errors: CodeNotFound unless the project has the
+// version and the event.
+func (t *Tenant) StartRun(ctx context.Context, run meshhook.Run) error {
+	input, err := t.db.sealBody("runs.input", run.ID, run.Input)
+	if err != nil {
+		return err
+	}
+	err = t.inTx(ctx, "starting the run", func(tx pgx.Tx) error {
+		// The engine works for the whole system: what a run names must be its project's.
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO runs (id, project_id, workflow_id, workflow, version, event_id, webhook, status, wake_at, input)
+			SELECT $1, $2, $3, $4, $5, $6, $7, 'queued', now(), $8
+			 WHERE EXISTS (SELECT FROM workflow_versions WHERE project_id = $2 AND workflow_id = $3 AND version = $5)
+			   AND ($6::uuid IS NULL OR EXISTS (SELECT FROM events WHERE project_id = $2 AND id = $6))`,
+			run.ID, t.id, run.WorkflowID, run.Workflow, run.Version, run.EventID, run.Webhook, input)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return meshhook.Errorf(meshhook.CodeNotFound, "there is no version %d of workflow %s, or its event is gone", run.Version, run.Workflow)
+		}
+		run.Attempt = 1
+		return t.db.insertEntries(ctx, tx, t.runEntry(run, meshhook.RunQueued))
+	})
+	if err == nil {
+		t.db.Ring(BellRuns, BellJournal)
+	}
+	return err
+}
+
+// CancelRun ends a run that is not over. The daemon that holds it loses it and
+// can record nothing more. Errors: CodeNotFound, CodeConflict when it is over.
+func (t *Tenant) CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error) {
+	run, err := t.changeRun(ctx, id, meshhook.RunCanceled, `
+		UPDATE runs SET status = 'canceled', waiting_for = '', wake_at = NULL, lease_owner = NULL, lease_until = NULL,
+		       fence = fence + 1, finished_at = now()
+		 WHERE id = $1`)
+	return run, err
+}
+
+// RetryRun puts a failed or canceled run back into the queue, as its next
+// attempt. Steps that are done stay done; with from, that step and the ones that
+// began after it are done again. Errors: CodeNotFound, CodeConflict when the run
+// is not over or succeeded, CodeInvalid for a step that the run never began.
+func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
+	return t.changeRun(ctx, id, meshhook.RunQueued, `
+		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
+		       output = NULL, attempt = attempt + 1, started_at = NULL
+		 WHERE id = $1`, func(tx pgx.Tx) error {
+		if from == "" {
+			_, err := tx.Exec(ctx, `DELETE FROM run_steps WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped')`, id)
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			DELETE FROM run_steps s USING run_steps f
+			 WHERE s.run_id = $1 AND f.run_id = $1 AND f.step_id = $2
+			   AND (s.step_id = $2 OR s.started_at >= f.started_at OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
+		if err == nil && tag.RowsAffected() == 0 {
+			return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
+		}
+		return err
+	})
+}
+
+// changeRun moves a run to another state, if its state machine allows that.
+func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunStatus, update string, more ...func(pgx.Tx) error) (meshhook.Run, error) {
+	var run meshhook.Run
+	err := t.inTx(ctx, "changing the run", func(tx pgx.Tx) (err error) {
+		if run, err = t.run(ctx, tx, id, "FOR UPDATE"); err != nil {
+			return err
+		}
+		if !run.Status.CanBecome(to) || (to == meshhook.RunQueued && !run.Status.Ended()) {
+			return meshhook.Errorf(meshhook.CodeConflict, "run %s is %s; it cannot become %s", id, run.Status, to)
+		}
+		if _, err = tx.Exec(ctx, update, id); err != nil {
+			return err
+		}
+		for _, fn := range more {
+			if err := fn(tx); err != nil {
+				return err
+			}
+		}
+		if run, err = t.run(ctx, tx, id, ""); err != nil {
+			return err
+		}
+		return t.db.insertEntries(ctx, tx, t.runEntry(run, to))
+	})
+	if err == nil {
+		t.db.Ring(BellRuns, BellJournal)
+	}
+	return run, err
+}
+
+func (t *Tenant) runEntry(run meshhook.Run, status meshhook.RunStatus) meshhook.Entry {
+	return meshhook.Entry{
+		ProjectID: t.id, At: time.Now(), Kind: meshhook.RunEntry(status), EventID: run.EventID, Webhook: run.Webhook,
+		RunID: &run.ID, Workflow: run.Workflow, Status: string(status), Attempt: run.Attempt,
+	}
+}
