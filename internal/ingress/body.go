@@ -1,0 +1,91 @@
+package ingress
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// errTooLarge is returned for a body over its limit.
+var errTooLarge = errors.New("body too large")
+
+// body is a request's body, as it came and with its Content-Encoding undone.
+type body struct {
+	raw     []byte
+	decoded []byte
+	// refusal is why decoded is not the content: an encoding that is not
+	// accepted, or broken. It waits for the signature to be checked first.
+	refusal *refusal
+	// begun tells that reading has begun, so that the rest is another matter.
+	begun bool
+}
+
+// compressed tells whether raw and decoded differ.
+func (b *body) compressed() bool { return len(b.raw) > 0 && &b.raw[0] != first(b.decoded) }
+
+func first(b []byte) *byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return &b[0]
+}
+
+// read takes the body in, at most limit bytes of it before and after
+// decompression; errTooLarge says that there was more, and keeps the beginning.
+func (b *body) read(r *http.Request, limit int64) error {
+	b.begun = true
+	var err error
+	b.raw, err = readUpTo(r.Body, limit, r.ContentLength)
+	b.decoded = b.raw
+	if err != nil {
+		return err
+	}
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return nil
+	case "gzip", "x-gzip":
+		return b.gunzip(limit)
+	default:
+		b.refusal = refuse(meshhook.CodeUnsupportedMediaType, "the content encoding %q is not accepted; send gzip or none", encoding)
+		return nil
+	}
+}
+
+func (b *body) gunzip(limit int64) error {
+	reader, err := gzip.NewReader(bytes.NewReader(b.raw))
+	if err == nil {
+		var plain []byte
+		plain, err = readUpTo(reader, limit, -1)
+		if errors.Is(err, errTooLarge) {
+			b.decoded = plain
+			return err
+		}
+		if err == nil {
+			b.decoded = plain
+		}
+	}
+	if err != nil {
+		b.refusal = refuse(meshhook.CodeMalformedPayload, "the body is not the gzip that its Content-Encoding says")
+	}
+	return nil
+}
+
+// readUpTo reads at most limit bytes; length is the announced size, or -1.
+func readUpTo(r io.Reader, limit, length int64) ([]byte, error) {
+	if length > limit {
+		beginning, err := io.ReadAll(io.LimitReader(r, min(limit, maxRejectedBody)))
+		return beginning, errors.Join(errTooLarge, err)
+	}
+	var buffer bytes.Buffer
+	buffer.Grow(int(min(max(length, 0), 64<<10)) + bytes.MinRead)
+	n, err := buffer.ReadFrom(io.LimitReader(r, limit+1))
+	if n > limit {
+		return buffer.Bytes()[:limit], errTooLarge
+	}
+	return buffer.Bytes(), err
+}

@@ -1,0 +1,58 @@
+package ingress
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/workflow"
+)
+
+// call is one request on its way through the checks, and what they found out.
+type call struct {
+	door    *door
+	request *http.Request
+	id      meshhook.ID
+	now     time.Time
+	sender  netip.Addr
+
+	body body
+	// secret is the endpoint secret that matched.
+	secret *meshhook.ID
+	// quota is the endpoint's rate limit after this request; nil before it was asked.
+	quota *quota
+	// payload is the decoded body, where its content type is JSON.
+	payload any
+	decoded bool
+	// findings explain a rejection or a failed expression; JSON-marshalable.
+	findings any
+
+	event   *meshhook.Event
+	context map[string]any
+}
+
+// asEvent returns the request as the event that it becomes when it is accepted.
+func (c *call) asEvent() *meshhook.Event {
+	if c.event != nil {
+		return c.event
+	}
+	r := c.request
+	header := c.door.verifier.Redact(r.Header)
+	header.Set("Host", r.Host)
+	c.event = &meshhook.Event{
+		ID: c.id, ProjectID: c.door.ProjectID, EndpointID: c.door.ID, Webhook: c.door.Path,
+		Status: meshhook.EventAccepted, ReceivedAt: c.now, RemoteAddr: c.sender.String(),
+		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: header,
+		ContentType: r.Header.Get("Content-Type"), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
+	}
+	return c.event
+}
+
+// scope is the input of the endpoint's expressions: {event}.
+func (c *call) scope() map[string]any {
+	if c.context == nil {
+		c.context = map[string]any{"event": workflow.EventContext(c.asEvent())}
+	}
+	return c.context
+}

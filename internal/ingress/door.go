@@ -1,0 +1,175 @@
+package ingress
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/expr"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/schema"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+// door is an endpoint, ready to judge requests: everything that its
+// configuration says is compiled.
+type door struct {
+	meshhook.Endpoint
+	// Version is the workflow's version that new runs take.
+	Version  int
+	secrets  []meshhook.EndpointSecret
+	verifier *signature.Verifier
+	schema   *schema.Schema
+	dedup    dedup
+	filter   *expr.Program
+	response *response
+	// broken is why the configuration cannot be used; nil in all health.
+	broken error
+}
+
+// Check compiles an endpoint's configuration and returns what is wrong with it,
+// for the commands that create and change endpoints.
+func Check(e meshhook.Endpoint) error {
+	return newDoor(meshhook.LiveEndpoint{Endpoint: e}).broken
+}
+
+func newDoor(live meshhook.LiveEndpoint) *door {
+	d := &door{Endpoint: live.Endpoint, Version: live.Version, secrets: live.Secrets}
+	d.broken = d.compile()
+	return d
+}
+
+func (d *door) compile() (err error) {
+	if d.verifier, err = signature.New(d.Verification); err != nil {
+		return err
+	}
+	if d.Schema != nil {
+		if d.schema, err = schema.Compile(d.Schema, schema.Options{}); err != nil {
+			return err
+		}
+	}
+	if d.Filter != "" {
+		if d.filter, err = expr.Compile(d.Filter); err != nil {
+			return meshhook.Errorf(meshhook.ErrorCode(err), "the filter: %w", err)
+		}
+	}
+	if d.dedup, err = newDedup(d.Dedup, d.verifier.Scheme().Dedup); err != nil {
+		return meshhook.Errorf(meshhook.ErrorCode(err), "the dedup expression: %w", err)
+	}
+	if d.response, err = newResponse(d.Response); err != nil {
+		return meshhook.Errorf(meshhook.ErrorCode(err), "the response: %w", err)
+	}
+	return nil
+}
+
+// keys returns the secrets that verify at the time now.
+func (d *door) keys(now time.Time) []signature.Key {
+	keys := make([]signature.Key, 0, len(d.secrets))
+	for _, s := range d.secrets {
+		if s.ActiveAt(now) {
+			keys = append(keys, signature.Key{ID: s.ID.String(), Value: s.Value})
+		}
+	}
+	return keys
+}
+
+// dedup finds the key that makes two requests the same: in a header, or by an
+// expression. The zero dedup finds none.
+type dedup struct {
+	header  string
+	program *expr.Program
+}
+
+// maxDedupKey bounds a dedup key, in bytes; a longer one is cut.
+const maxDedupKey = 1024
+
+func newDedup(own, ofScheme string) (d dedup, err error) {
+	source := own
+	if source == "" {
+		source = ofScheme
+	}
+	if source == "" || source == "none" {
+		return dedup{}, nil
+	}
+	if header, is := strings.CutPrefix(source, "header:"); is {
+		return dedup{header: strings.TrimSpace(header)}, nil
+	}
+	d.program, err = expr.Compile(source)
+	return d, err
+}
+
+func (d dedup) key(ctx context.Context, c *call) (string, error) {
+	key := ""
+	switch {
+	case d.header != "":
+		key = c.request.Header.Get(d.header)
+	case d.program != nil:
+		value, err := d.program.One(ctx, c.scope())
+		if err != nil || value == nil {
+			return "", err
+		}
+		if text, is := value.(string); is {
+			key = text
+		} else {
+			text, err := json.Marshal(value)
+			if err != nil {
+				return "", err
+			}
+			key = string(text)
+		}
+	}
+	return key[:min(len(key), maxDedupKey)], nil
+}
+
+// response is an endpoint's own answer, compiled.
+type response struct {
+	status  int
+	headers map[string]*expr.Text
+	body    *expr.Template
+}
+
+func newResponse(own *meshhook.Response) (*response, error) {
+	if own == nil {
+		return nil, nil
+	}
+	r := &response{status: own.Status, headers: map[string]*expr.Text{}}
+	for name, value := range own.Headers {
+		text, err := expr.ParseHeader(value)
+		if err != nil {
+			return nil, err
+		}
+		r.headers[name] = text
+	}
+	var err error
+	r.body, err = expr.ParseTemplate(own.Body)
+	return r, err
+}
+
+func (r *response) render(ctx context.Context, scope map[string]any) (answer, error) {
+	header := http.Header{}
+	for name, text := range r.headers {
+		value, err := text.Render(ctx, scope)
+		if err != nil {
+			return answer{}, err
+		}
+		header.Set(name, value)
+	}
+	body, err := r.body.Render(ctx, scope)
+	if err != nil {
+		return answer{}, err
+	}
+	text, is := body.(string)
+	if !is {
+		own := jsonAnswer(r.status, string(meshhook.EventAccepted), http.Header{}, body)
+		for name, values := range header {
+			own.header[name] = values
+		}
+		return own, nil
+	}
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	return answer{status: r.status, result: string(meshhook.EventAccepted), header: header, body: []byte(text)}, nil
+}

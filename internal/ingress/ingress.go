@@ -1,0 +1,147 @@
+// Package ingress is the public door: it verifies, limits, checks and records
+// what providers send to /hooks/, and acknowledges a request only once it is
+// durably stored.
+//
+// The order of the checks stands in one place, Handler.judge. Everything that
+// a check needs is compiled when the configuration changes (door.go) and kept in
+// memory, so that a request asks the database for nothing but its own recording.
+package ingress
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// Prefix is where webhooks live; a webhook's path follows it.
+const Prefix = "/hooks/"
+
+// Store is what ingress asks of the database.
+type Store interface {
+	// LiveEndpoints returns every project's webhooks.
+	LiveEndpoints(ctx context.Context) ([]meshhook.LiveEndpoint, error)
+	// ConfigVersion returns a number that grows with every change of them.
+	ConfigVersion(ctx context.Context) (int64, error)
+	// Record stores one request durably before it returns.
+	Record(ctx context.Context, in meshhook.Intake) (meshhook.Recorded, error)
+	// RecordSuppressed notes how many rejections were counted and not stored.
+	RecordSuppressed(ctx context.Context, counts []meshhook.Suppressed) error
+}
+
+// Outcome is what became of one request, for metrics.
+type Outcome struct {
+	// Webhook is the path of the endpoint, "" when there is none of that path.
+	Webhook string
+	// Result is the event's status, or the code of the error.
+	Result string
+	// Status is the HTTP status of the answer.
+	Status   int
+	Duration time.Duration
+}
+
+// Options set a Handler up.
+type Options struct {
+	Store Store
+	Log   *slog.Logger
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// PublicURL is how the world reaches this listener, for schemes that sign the
+	// URL; "" builds it from the request.
+	PublicURL string
+	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
+	MaxInFlight int
+	// Observe is told every outcome; nil for nobody.
+	Observe func(Outcome)
+}
+
+// Handler answers everything under Prefix. It is safe for concurrent use.
+type Handler struct {
+	store     Store
+	log       *slog.Logger
+	proxies   []netip.Prefix
+	publicURL string
+	observe   func(Outcome)
+	inFlight  chan struct{}
+	counters  limiter.Store
+	doors     atomic.Pointer[doors]
+	rejected  *rejections
+}
+
+// New returns a Handler that knows no webhook until Refresh has run.
+func New(o Options) *Handler {
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = 1024
+	}
+	if o.Observe == nil {
+		o.Observe = func(Outcome) {}
+	}
+	h := &Handler{
+		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
+		observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
+		counters: memory.NewStore(), rejected: newRejections(),
+	}
+	h.doors.Store(&doors{version: -1})
+	return h
+}
+
+// ServeHTTP judges one request and answers it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	path := strings.TrimPrefix(r.URL.Path, Prefix)
+	answer := h.serve(r, path, begin)
+	answer.write(w)
+	webhook := ""
+	if answer.door != nil {
+		webhook = path
+	}
+	h.observe(Outcome{Webhook: webhook, Result: answer.result, Status: answer.status, Duration: time.Since(begin)})
+}
+
+func (h *Handler) serve(r *http.Request, path string, begin time.Time) answer {
+	door := h.doors.Load().byPath[path]
+	if door == nil {
+		return refuse(meshhook.CodeNotFound, "there is no webhook at this path").answer()
+	}
+	select {
+	case h.inFlight <- struct{}{}:
+		defer func() { <-h.inFlight }()
+	default:
+		return unavailable("too many requests are under way; try again soon").answer()
+	}
+	c := &call{door: door, request: r, id: meshhook.NewID(), now: begin, sender: sender(r, h.proxies)}
+	answer := h.handle(r.Context(), c)
+	answer.door = door
+	c.limitHeaders(r.Context(), answer.header, h.counters)
+	return answer
+}
+
+// handle takes a request through the checks and records it either way.
+func (h *Handler) handle(ctx context.Context, c *call) answer {
+	if refusal := h.judge(ctx, c); refusal != nil {
+		h.recordRefusal(ctx, c, refusal)
+		return refusal.answer()
+	}
+	return h.record(ctx, c)
+}
+
+// judge is the order of checks of the contract. The endpoint's rate limit comes
+// after the signature, so that forgeries cannot use up its owner's quota.
+func (h *Handler) judge(ctx context.Context, c *call) *refusal {
+	for _, check := range []func(context.Context, *call) *refusal{
+		h.intact, h.enabled, h.method, h.address, h.size, h.verify, h.limit, h.syntax, h.schema,
+	} {
+		if refusal := check(ctx, c); refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}
