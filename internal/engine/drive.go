@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/backoff"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/workflow"
+)
+
+// recordRetry is how long the engine waits between tries to record a move while
+// the database is away. What was performed is worth waiting for: a lost record
+// means that it is performed again.
+var recordRetry = backoff.Policy{Initial: 50 * time.Millisecond, Max: 2 * time.Second, Multiplier: 2, Jitter: 0.2}
+
+// driver drives one claimed run, from its claim to its end, its sleep or its loss.
+type driver struct {
+	*Engine
+	claim   meshhook.RunClaim
+	program *workflow.Program
+	state   workflow.State
+	// ended delivers the tasks under way, each once.
+	ended chan endedTask
+	// pending is what the next move records.
+	pending moves
+}
+
+// endedTask is a task that was performed.
+type endedTask struct {
+	task   workflow.Task
+	result workflow.Result
+}
+
+// drive takes a run as far as it goes now.
+func (e *Engine) drive(ctx context.Context, claim meshhook.RunClaim) {
+	d := &driver{Engine: e, claim: claim, pending: moves{run: &claim.Run}}
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			e.log.Error("driving a run panicked", "run_id", claim.Run.ID, "panic", thrown, "stack", string(debug.Stack()))
+			d.stopped(ctx, d.fail(ctx, meshhook.FailedInternal, fmt.Sprintf("panic: %v", thrown)))
+		}
+	}()
+	d.stopped(ctx, d.run(ctx))
+}
+
+// stopped says why a run was left before its end; nil and a lost lease are no news.
+func (d *driver) stopped(ctx context.Context, err error) {
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+	case errors.Is(cause, errStopping), errors.Is(cause, errLost), meshhook.ErrorCode(err) == meshhook.CodeLeaseLost:
+		d.log.Debug("left a run", "run_id", d.claim.Run.ID, "cause", err)
+	default:
+		d.log.Error("left a run; it goes on when its lease has run out", "run_id", d.claim.Run.ID, "error", err)
+	}
+}
+
+// prepare loads what the decisions need beside the claim.
+func (d *driver) prepare(ctx context.Context) (err error) {
+	if d.program, err = d.programs.get(ctx, &d.claim.Run); err != nil {
+		return err
+	}
+	vault, err := d.vaults.get(ctx, d.claim.Run.ProjectID)
+	if err != nil {
+		return err
+	}
+	d.state = workflow.State{
+		Run: d.claim.Run, Event: d.claim.Event, Random: jitter,
+		Steps: map[string]meshhook.Step{}, Underway: map[string]bool{}, Secrets: map[string]meshhook.Secret{},
+	}
+	for _, name := range d.program.Definition().References().Secrets {
+		if value, exists := vault[name]; exists {
+			d.state.Secrets[name] = value
+		}
+	}
+	for _, step := range d.claim.Run.Steps {
+		d.state.Steps[step.ID] = step
+	}
+	d.ended = make(chan endedTask, len(d.program.Definition().Steps))
+	return nil
+}
+
+func (d *driver) run(ctx context.Context) error {
+	switch err := d.prepare(ctx); meshhook.ErrorCode(err) {
+	case "":
+	case meshhook.CodeInvalid, meshhook.CodeNotFound:
+		return d.fail(ctx, meshhook.FailedDefinition, err.Error())
+	default:
+		return err
+	}
+	if d.claim.Run.EventID != nil && d.claim.Event == nil {
+		return d.fail(ctx, meshhook.FailedDefinition, "the event that started the run has expired")
+	}
+	for {
+		over, err := d.turn(ctx)
+		if over || err != nil {
+			return err
+		}
+	}
+}
+
+// turn asks for a decision, records what it says, and waits for what it began.
+func (d *driver) turn(ctx context.Context) (over bool, err error) {
+	d.state.Now = time.Now().UTC()
+	decision, err := d.program.Next(ctx, &d.state)
+	if err != nil {
+		return false, err
+	}
+	for _, step := range decision.Steps {
+		d.settle(step, 0)
+	}
+	switch {
+	case decision.Finish != nil:
+		return true, d.finish(ctx, decision.Finish)
+	case len(decision.Perform) == 0 && len(d.state.Underway) == 0:
+		return true, d.sleep(ctx, decision.Wake)
+	}
+	for _, task := range decision.Perform {
+		d.settle(task.Step, 0)
+	}
+	// What was decided is recorded before anything goes out: a run that goes on
+	// after a crash sends what it sent before.
+	if err := d.record(ctx, d.pending.take(meshhook.RunRunning)); err != nil {
+		return false, err
+	}
+	for _, task := range decision.Perform {
+		d.begin(ctx, task)
+	}
+	return false, d.wait(ctx, decision.Wake)
+}
+
+// settle takes a step's new record into the state and into the next move.
+func (d *driver) settle(step meshhook.Step, httpStatus int) {
+	d.state.Steps[step.ID] = step
+	d.pending.add(step, d.state.Now, httpStatus)
+}
+
+// wait waits until a task has ended or the wake time has come.
+func (d *driver) wait(ctx context.Context, wake time.Time) error {
+	var alarm <-chan time.Time
+	if !wake.IsZero() {
+		timer := time.NewTimer(time.Until(wake))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	select {
+	case ended := <-d.ended:
+		d.state.Now = time.Now().UTC()
+		delete(d.state.Underway, ended.task.Step.ID)
+		step := d.program.Settle(ended.task, &d.state, ended.result)
+		d.settle(step, ended.result.Status)
+		d.observe(Outcome{Step: step.Kind, Status: string(step.Status), Duration: ended.result.Duration})
+		return nil
+	case <-alarm:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// finish records the end of the run.
+func (d *driver) finish(ctx context.Context, finish *workflow.Finish) error {
+	move := d.pending.take(finish.Status)
+	move.FinishedAt, move.Output, move.Error = d.state.Now, finish.Output, finish.Failure
+	return d.end(ctx, move)
+}
+
+// fail ends the run for a reason that lies outside its steps.
+func (d *driver) fail(ctx context.Context, reason meshhook.FailureReason, message string) error {
+	move := d.pending.take(meshhook.RunFailed)
+	move.FinishedAt, move.Error = time.Now().UTC(), &meshhook.Failure{Reason: reason, Message: message}
+	return d.end(ctx, move)
+}
+
+func (d *driver) end(ctx context.Context, move meshhook.RunMove) error {
+	run := &d.claim.Run
+	took := move.FinishedAt.Sub(*run.StartedAt)
+	entry := d.pending.entry(meshhook.RunEntry(move.Status), move.FinishedAt)
+	entry.Status, entry.DurationMS, entry.Attempt = string(move.Status), took.Milliseconds(), run.Attempt
+	if move.Error != nil {
+		entry.Step, entry.Code, entry.Detail = move.Error.Step, string(move.Error.Reason), move.Error.Message
+	}
+	move.Entries = append(move.Entries, entry)
+	if err := d.record(ctx, move); err != nil {
+		return err
+	}
+	d.observe(Outcome{Status: string(move.Status), Duration: took})
+	d.log.Debug("run", "run_id", run.ID, "workflow", run.Workflow, "version", run.Version, "status", move.Status, "code", entry.Code, "duration", took)
+	return nil
+}
+
+// sleep records that the run waits, and gives it out of hand.
+func (d *driver) sleep(ctx context.Context, wake time.Time) error {
+	move := d.pending.take(meshhook.RunWaiting)
+	move.WaitingFor, move.WakeAt = meshhook.WaitingForRetry, wake
+	entry := d.pending.entry(meshhook.EntryRunWaiting, d.state.Now)
+	entry.Status, entry.Code = string(meshhook.RunWaiting), string(meshhook.WaitingForRetry)
+	entry.Detail = "until " + meshhook.FormatTime(wake)
+	move.Entries = append(move.Entries, entry)
+	err := d.record(ctx, move)
+	if err == nil {
+		d.wakeAt(wake)
+	}
+	return err
+}
+
+// record writes a move, and tries again for as long as the database is away and
+// the run is held.
+func (d *driver) record(ctx context.Context, move meshhook.RunMove) error {
+	move.Fence = d.claim.Fence
+	for attempt := 1; ; attempt++ {
+		err := d.store.Move(ctx, move)
+		if meshhook.ErrorCode(err) != meshhook.CodeUnavailable {
+			return err
+		}
+		select {
+		case <-time.After(recordRetry.Delay(attempt, jitter())):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

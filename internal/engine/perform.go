@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/workflow"
+)
+
+// maxReply is how much of an answer's body is read, in bytes: what a step's
+// output keeps of it.
+const maxReply = 256 << 10
+
+// begin performs a task beside the others under way.
+func (d *driver) begin(ctx context.Context, task workflow.Task) {
+	d.state.Underway[task.Step.ID] = true
+	go func() {
+		result := d.call(ctx, task.Call)
+		if ctx.Err() == nil {
+			d.ended <- endedTask{task, result}
+		}
+	}()
+}
+
+// call sends an http step's request and returns what came of it.
+func (d *driver) call(ctx context.Context, call workflow.HTTPCall) (result workflow.Result) {
+	begin := time.Now()
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			d.log.Error("performing a step panicked", "run_id", d.claim.Run.ID, "panic", thrown, "stack", string(debug.Stack()))
+			result = workflow.Result{Duration: time.Since(begin), Err: &workflow.ResultError{
+				Reason: meshhook.FailedInternal, Message: fmt.Sprintf("panic: %v", thrown),
+			}}
+		}
+	}()
+	reply, err := d.egress.Do(ctx, egress.Call{
+		Method: call.Method, URL: call.URL, Header: call.Header, Body: call.Body, Timeout: call.Timeout, MaxReply: maxReply,
+	})
+	if err != nil {
+		return workflow.Result{Duration: time.Since(begin), Err: resultError(err)}
+	}
+	after, _ := egress.RetryAfter(reply.Header, time.Now())
+	return workflow.Result{
+		Status: reply.Status, Header: reply.Header, Body: reply.Body, Truncated: reply.Truncated,
+		Duration: reply.Duration, RetryAfter: after,
+	}
+}
+
+// failureReasons maps egress's reasons to those of a step; the rest are failures
+// of the connection.
+var failureReasons = map[egress.Reason]meshhook.FailureReason{
+	egress.ReasonBadURL:         meshhook.FailedRefused,
+	egress.ReasonBadRequest:     meshhook.FailedRefused,
+	egress.ReasonRefusedAddress: meshhook.FailedRefused,
+	egress.ReasonTimeout:        meshhook.FailedTimeout,
+}
+
+func resultError(err error) *workflow.ResultError {
+	failure, ok := errors.AsType[*egress.Error](err)
+	if !ok {
+		return &workflow.ResultError{Reason: meshhook.FailedInternal, Message: err.Error()}
+	}
+	reason, known := failureReasons[failure.Reason]
+	if !known {
+		reason = meshhook.FailedConnection
+	}
+	return &workflow.ResultError{Reason: reason, Message: failure.Message, Temporary: failure.Temporary()}
+}
