@@ -1,0 +1,246 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/engine"
+	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// The roles of a daemon: all of them, unless `only` names one.
+const (
+	roleIngress = "ingress" // takes requests
+	roleWorker  = "worker"  // drives runs
+	roleAdmin   = "admin"   // answers on the admin listener
+)
+
+// Options set a Daemon up.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Log     *slog.Logger
+}
+
+// Daemon is one serving process. New makes everything, listeners included; Run
+// serves until its context ends.
+type Daemon struct {
+	id      meshhook.ID
+	config  *config.Config
+	version string
+	log     *slog.Logger
+	db      *Database
+	metrics *metrics
+	ingress *ingress.Handler
+	engine  *engine.Engine
+	// known is the version of the configuration that the caches hold.
+	known   atomic.Int64
+	servers []*server
+	// onStop is the teardown, in reverse order of the building.
+	onStop []func(context.Context) error
+}
+
+// server is an HTTP server with the listener that it was given.
+type server struct {
+	*http.Server
+	listener net.Listener
+	role     string
+}
+
+// New opens the database and the listeners and wires the stages. What it opened
+// is closed again when it fails.
+func New(ctx context.Context, o Options) (_ *Daemon, err error) {
+	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.teardown(ctx))
+		}
+	}()
+	// The listeners come first: a port that is taken is found out before a
+	// database is started.
+	if d.does(roleIngress) {
+		if err := d.listen(ctx, roleIngress, o.Config.Listen); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.listen(ctx, roleAdmin, o.Config.AdminListen); err != nil {
+		return nil, err
+	}
+	d.db, err = OpenDatabase(ctx, o.Config, OpenOptions{Version: o.Version, Log: o.Log, Daemon: true})
+	if err != nil {
+		return nil, err
+	}
+	d.onStop = append(d.onStop, d.db.Close)
+	if err := d.warnOfRole(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.wire(ctx)
+}
+
+// does tells whether the daemon has the role. Health and metrics are answered by
+// every daemon.
+func (d *Daemon) does(role string) bool { return d.config.Only == "" || d.config.Only == role }
+
+func (d *Daemon) listen(ctx context.Context, role, address string) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return meshhook.Errorf(meshhook.CodeUnavailable, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
+	}
+	d.servers = append(d.servers, &server{listener: listener, role: role})
+	d.onStop = append(d.onStop, func(context.Context) error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// warnOfRole says so when row-level security does not bind the database's role.
+func (d *Daemon) warnOfRole(ctx context.Context) error {
+	name, above, err := d.db.Role(ctx)
+	if above {
+		d.log.Warn("the database role is above row-level security, so Postgres does not keep projects apart; use a role without SUPERUSER and BYPASSRLS", "role", name)
+	}
+	return err
+}
+
+func (d *Daemon) wire(ctx context.Context) error {
+	client, err := egress.New(egress.Options{Allow: d.config.Network.Allow, UserAgent: "meshhook/" + d.version})
+	if err != nil {
+		return err
+	}
+	d.ingress = ingress.New(ingress.Options{
+		Store: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
+		MaxInFlight: d.config.Ingress.MaxInFlight, Observe: d.metrics.event,
+	})
+	d.engine = engine.New(engine.Options{
+		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
+	})
+	d.metrics.watch(d.engine.Active)
+	for _, s := range d.servers {
+		s.Server = d.newServer(s.role)
+	}
+	if _, err := d.ingress.Refresh(ctx); err != nil {
+		return err
+	}
+	return d.beat(ctx)
+}
+
+func (d *Daemon) beat(ctx context.Context) error {
+	var roles []string
+	for _, role := range []string{roleIngress, roleWorker, roleAdmin} {
+		if d.does(role) {
+			roles = append(roles, role)
+		}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return d.db.Beat(ctx, meshhook.Daemon{ID: d.id, Host: host, PID: os.Getpid(), Version: d.version, Roles: roles})
+}
+
+// Addr returns the address on which a role listens, or "".
+func (d *Daemon) Addr(role string) string {
+	for _, s := range d.servers {
+		if s.role == role {
+			return s.listener.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Run serves until ctx ends, and then stops: it accepts nothing new, finishes
+// what is under way within the grace period, and gives the rest back.
+func (d *Daemon) Run(ctx context.Context) error {
+	background, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	var loops sync.WaitGroup
+	for _, l := range d.loops() {
+		loops.Go(func() {
+			if err := l.Run(background); err != nil {
+				d.log.Error("a loop cannot run", "loop", l.Name, "error", err)
+			}
+		})
+	}
+	loops.Go(func() { d.db.Hear(background) })
+	failed := make(chan error, len(d.servers))
+	for _, s := range d.servers {
+		go func() { failed <- s.Serve(s.listener) }()
+	}
+	d.log.Info("ready", d.addresses()...)
+
+	var err error
+	select {
+	case <-ctx.Done():
+		d.log.Info("stopping", "grace", d.config.ShutdownGrace)
+	case err = <-failed:
+		err = fmt.Errorf("serving: %w", err)
+	}
+	return errors.Join(err, d.stop(context.WithoutCancel(ctx), func() {
+		stopLoops()
+		loops.Wait()
+	}))
+}
+
+func (d *Daemon) addresses() []any {
+	args := []any{"version", d.version, "daemon", d.id}
+	for _, s := range d.servers {
+		args = append(args, s.role, "http://"+dialable(s.listener.Addr().String()))
+	}
+	return args
+}
+
+// dialable makes an address that stands for all interfaces one to connect to.
+func dialable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// stop takes the daemon down in the order of the data: first the doors, then the
+// engine, then the loops, and the database last.
+func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
+	grace, cancel := context.WithTimeout(ctx, d.config.ShutdownGrace)
+	defer cancel()
+	var errs []error
+	for _, s := range d.servers {
+		if err := s.Shutdown(grace); err != nil {
+			errs = append(errs, fmt.Errorf("closing the %s listener: %w", s.role, err), s.Close())
+		}
+	}
+	errs = append(errs, d.engine.Stop(grace))
+	stopLoops()
+	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
+	defer cancelLast()
+	errs = append(errs, d.db.Leave(last, d.id), d.teardown(last))
+	return errors.Join(errs...)
+}
+
+func (d *Daemon) teardown(ctx context.Context) error {
+	var errs []error
+	for i := len(d.onStop) - 1; i >= 0; i-- {
+		errs = append(errs, d.onStop[i](ctx))
+	}
+	d.onStop = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/engine"
+	"github.com/profullstack/meshhook/internal/janitor"
+	"github.com/profullstack/meshhook/internal/loop"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+// poll is how often every loop looks although no bell rang: the guarantee
+// behind the bell.
+const poll = time.Second
+
+// loops is the one list of everything that this daemon does in the background.
+func (d *Daemon) loops() []*loop.Loop {
+	chores := janitor.New(d.db, meshhook.Retention{
+		Events: d.config.Retention.Events, Rejected: d.config.Retention.Rejected, Journal: d.config.Retention.Journal,
+	}, d.log)
+	config := d.bell(postgres.BellConfig)
+	list := []*loop.Loop{
+		{Name: "configuration", Bell: config.C(), Every: poll, Work: d.refresh},
+		{Name: "heartbeat", Every: 5 * time.Second, Work: once(d.beat)},
+		{Name: "recover", Every: poll, Work: chores.Recover},
+		{Name: "tidy", Every: time.Hour, Work: chores.Tidy},
+	}
+	if d.does(roleIngress) {
+		list = append(list, &loop.Loop{Name: "suppressed", Every: poll, Work: d.ingress.FlushSuppressed})
+	}
+	if d.does(roleWorker) {
+		d.db.OnRing(postgres.BellRuns, d.engine.Bell().Ring)
+		list = append(
+			list,
+			&loop.Loop{Name: "runs", Bell: d.engine.Bell().C(), Every: poll, Work: d.engine.Claim},
+			&loop.Loop{Name: "leases", Every: engine.Lease / 5, Work: d.engine.Heartbeat},
+		)
+	}
+	for _, l := range list {
+		l.Log = d.log
+		l.OnError = d.metrics.loopFailed(l.Name)
+	}
+	return list
+}
+
+// bell returns a new bell that rings with the channel.
+func (d *Daemon) bell(c postgres.Channel) *loop.Bell {
+	bell := loop.NewBell()
+	d.db.OnRing(c, bell.Ring)
+	return bell
+}
+
+// refresh renews what is cached of the configuration.
+func (d *Daemon) refresh(ctx context.Context) (more bool, err error) {
+	version, err := d.db.ConfigVersion(ctx)
+	if err != nil {
+		return false, err
+	}
+	if d.known.Swap(version) != version {
+		d.engine.Forget()
+	}
+	return d.ingress.Refresh(ctx)
+}
+
+// once makes the Work of a loop of something that is done once a tick.
+func once(do func(context.Context) error) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) { return false, do(ctx) }
+}
