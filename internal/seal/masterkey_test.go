@@ -87,11 +87,12 @@ func TestMasterKey_PrintsMasked(t *testing.T) {
 	for _, leak := range []string{countingKey[:10], "\x01\x02\x03", "010203", "0 1 2 3"} {
 		require.NotContains(t, out.String(), leak)
 	}
-	require.Equal(t, `{"Key":"`+meshhook.Mask+`"}`, string(asJSON))
+	require.JSONEq(t, `{"Key":"`+meshhook.Mask+`"}`, string(asJSON))
 }
 
 func TestGenerateMasterKey_NeverTheSame(t *testing.T) {
-	require.NotEqual(t, newMasterKey(t), newMasterKey(t))
+	one, two := newMasterKey(t), newMasterKey(t)
+	require.NotEqual(t, one, two)
 }
 
 func TestCreateMasterKeyFile(t *testing.T) {
