@@ -76,13 +76,24 @@ func Project(t testing.TB, db *postgres.DB) *postgres.Tenant {
 // URL makes a fresh, migrated database and returns how to reach it.
 func URL(t testing.TB) string {
 	t.Helper()
+	return create(t, func(template string) string { return " TEMPLATE " + template })
+}
+
+// EmptyURL makes a database that has not been migrated.
+func EmptyURL(t testing.TB) string {
+	t.Helper()
+	return create(t, func(string) string { return "" })
+}
+
+func create(t testing.TB, clause func(template string) string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), serverTimeout)
 	defer cancel()
 	template, err := ready(ctx)
 	require.NoError(t, err, "no Postgres for the tests: install the package postgresql, or set MESHHOOK_TEST_DATABASE_URL")
 	name := "test_" + strings.ReplaceAll(meshhook.NewID().String(), "-", "")
 	require.NoError(t, execute(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template)
+		_, err := conn.Exec(ctx, "CREATE DATABASE "+name+clause(template))
 		return err
 	}))
 	url := server.dsn + " dbname=" + name
@@ -98,7 +109,12 @@ func drop(t testing.TB, name, url string) {
 	ctx, cancel := context.WithTimeout(context.Background(), serverTimeout)
 	defer cancel()
 	require.NoError(t, execute(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+		// FORCE closes what a test forgot. Only a superuser may FORCE autovacuum out;
+		// without it autovacuum goes by itself.
+		if _, err := conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err == nil {
+			return nil
+		}
+		_, err := conn.Exec(ctx, "DROP DATABASE "+name)
 		return err
 	}))
 }
@@ -173,6 +189,10 @@ func makeTemplate(ctx context.Context) (name string, err error) {
 		}
 		var exists bool
 		if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&exists); err != nil || exists {
+			return err
+		}
+		// One that a killed process left half made would be in the way for ever.
+		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+"_making"); err != nil {
 			return err
 		}
 		if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+"_making"); err != nil {
