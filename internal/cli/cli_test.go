@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/pgtest"
+)
+
+// user is somebody at a command line of their own.
+type user struct {
+	t   *testing.T
+	dir string
+	// in is what they type or pipe in; secret is what they type unseen.
+	in     string
+	secret string
+	// terminal tells that they sit at one.
+	terminal bool
+	env      []string
+}
+
+// outcome is what a command did.
+type result struct {
+	code     int
+	out, err string
+}
+
+// newUser returns a user without a database.
+func newUser(t *testing.T) *user {
+	t.Helper()
+	return &user{t: t, dir: t.TempDir(), env: []string{
+		"MESHHOOK_MASTER_KEY=" + pgtest.MasterKeyText, "MESHHOOK_DATABASE_URL=postgres://127.0.0.1:1/none", "MESHHOOK_LISTEN=127.0.0.1:4000",
+	}}
+}
+
+// withDatabase gives the user a database.
+func (u *user) withDatabase() *user {
+	u.t.Helper()
+	u.env[1] = "MESHHOOK_DATABASE_URL=" + pgtest.URL(u.t)
+	return u
+}
+
+// runs runs a command, its words parted by spaces.
+func (u *user) runs(command string) result { return u.does(strings.Fields(command)...) }
+
+// does runs a command of which the words are given.
+func (u *user) does(args ...string) result {
+	u.t.Helper()
+	var out, err bytes.Buffer
+	code := Main(u.t.Context(), args, u.streams(&out, &err))
+	return result{code, out.String(), err.String()}
+}
+
+func (u *user) streams(out, err io.Writer) IO {
+	return IO{
+		In: strings.NewReader(u.in), Out: out, Err: err, InTTY: u.terminal, OutTTY: u.terminal, ErrTTY: u.terminal,
+		ReadSecret: func() (string, error) {
+			if u.secret == "" {
+				return "", io.ErrUnexpectedEOF
+			}
+			return u.secret, nil
+		},
+		Config: config.Options{Env: u.env, Dir: u.dir, Home: u.dir},
+	}
+}
+
+// file writes a file and returns its path.
+func (u *user) file(name, text string) string {
+	u.t.Helper()
+	path := filepath.Join(u.dir, name)
+	require.NoError(u.t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// must runs a command that has to succeed, and returns its output.
+func (u *user) must(command string) string {
+	u.t.Helper()
+	r := u.runs(command)
+	require.Equal(u.t, 0, r.code, r.err)
+	return r.out
+}
+
+// withWorkflow applies a workflow named hello.
+func (u *user) withWorkflow() *user {
+	u.t.Helper()
+	u.must("workflow apply -f " + u.file("hello.yaml", "name: hello\nsteps: [{id: a, transform: .}]\n"))
+	return u
+}
+
+func TestATerminalGetsTablesAndColours(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.terminal = true
+	u.must("webhook create --path a --workflow hello --verify none")
+	id := strings.TrimSpace(u.must("workflow run hello"))
+
+	lines := strings.Split(u.must("webhook list"), "\n")
+	require.Equal(t, []string{
+		"PATH  WORKFLOW  VERIFY  ENABLED  URL",
+		"a     hello     none    yes      http://localhost:4000/hooks/a",
+		"",
+	}, lines)
+	u.must("run cancel " + id)
+	require.Contains(t, u.must("run list"), "\x1b[2mcanceled\x1b[0m")
+	require.NotContains(t, u.must("run list --no-color"), "\x1b")
+	u.env = append(u.env, "NO_COLOR=1")
+	require.NotContains(t, u.must("run list"), "\x1b")
+	u.terminal = false
+	require.True(t, strings.HasPrefix(u.must("run list"), id+"\thello\t1\tcanceled\t"))
+	require.True(t, strings.HasPrefix(u.must("run list -o table"), "ID "))
+	require.NotContains(t, u.must("run list -o table"), "\x1b")
+}
+
+func TestWideAndEmptyCellsKeepTheirColumns(t *testing.T) {
+	t.Parallel()
+	a := &app{IO: IO{OutTTY: true}, noColor: true}
+	table := &table{columns: []string{"name", "", "x"}}
+	table.add("日本", "✓", 1)
+	table.add("a\tb\n", "", "")
+	var out bytes.Buffer
+	require.NoError(t, a.writeTable(&out, table))
+	require.Equal(t, "NAME       X\n日本    ✓  1\na\\tb\\n  -  -\n", out.String())
+}
+
+func TestYAMLSaysWhatJSONSays(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, writeYAML(&out, []map[string]any{{"id": "007", "n": 12345678901234567, "text": "a\nb", "said": "no", "nothing": nil}}))
+	require.Equal(t, "- id: \"007\"\n  \"n\": 12345678901234567\n  nothing: null\n  said: \"no\"\n  text: |-\n    a\n    b\n", out.String())
+}
+
+func TestSecretsAreAskedForUnseen(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.terminal, u.secret = true, "hush"
+	require.Equal(t, result{0, "", "Value of token: \nsecret token created; workflows read it as {{ .secrets.token }}\n"}, u.runs("secret set token"))
+
+	r := u.runs("webhook create --path s --workflow hello --verify stripe")
+	require.Equal(t, 0, r.code, r.err)
+	require.Contains(t, r.err, "whsec_…, the signing secret of the endpoint")
+	require.Contains(t, r.err, "Secret of stripe: \n")
+	require.NotContains(t, r.out+r.err, "hush")
+
+	u.secret = ""
+	require.Equal(t, result{1, "", "Value of token: \nerror: reading the secret from the terminal: unexpected EOF\n"}, u.runs("secret set token"))
+}
+
+func TestDeletingAsks(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.terminal = true
+	u.must("webhook create --path a --workflow hello")
+	const question = "Delete the webhook a and its secrets? [y/N] "
+	for _, no := range []string{"", "\n", "n\n", "nonsense\n"} {
+		u.in = no
+		require.Equal(t, result{1, "", question + "nothing was deleted\n"}, u.runs("webhook delete a"))
+	}
+	u.in = "Y\n"
+	require.Equal(t, result{0, "", question + "webhook a deleted\n"}, u.runs("webhook delete a"))
+}
+
+func TestARunIsWaitedForUntilTheUserHasEnough(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	id := strings.TrimSpace(u.must("workflow run hello -q"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err bytes.Buffer
+	require.Equal(t, 1, Main(ctx, []string{"run", "wait", id}, u.streams(&out, &err)))
+	require.Equal(t, "error: interrupted\n", err.String())
+	require.Empty(t, out.String())
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.must("workflow run hello -q")
+	for _, command := range []string{
+		"config show", "config show -o json", "config show -o yaml", "workflow list", "workflow show hello", "workflow schema", "webhook schemes",
+		"status", "version", "expr 1", "tail --since 1h", "tail --since 1h --json", "workflow apply -f " + filepath.Join(u.dir, "hello.yaml"),
+		"workflow validate -f " + filepath.Join(u.dir, "hello.yaml"), "workflow run hello",
+	} {
+		var err bytes.Buffer
+		require.Equal(t, 1, Main(t.Context(), strings.Fields(command), u.streams(full{}, &err)), command)
+		require.Contains(t, err.String(), "no space left on device", command)
+	}
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/profullstack/meshhook/internal/config"
+)
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "meshhook",
+		Short: "Webhooks in, durable workflows out",
+		Long: `MeshHook takes webhooks in, verifies them, and runs durable workflows.
+
+Without a database URL it works on a private Postgres in the data directory:
+the running daemon's, or one that it starts for the command.`,
+		Example: `  meshhook daemon
+  meshhook workflow apply -f workflow.yaml
+  meshhook webhook create --path github --workflow github-to-chat --verify github
+  meshhook tail`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.flags, a.started = cmd.Flags(), true
+			return a.chooseOutput()
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	a.addGlobalFlags(root)
+	group(
+		root,
+		newDaemonCmd(a), newWebhookCmd(a), newWorkflowCmd(a), newRunCmd(a), newEventCmd(a), newSecretCmd(a), newProjectCmd(a),
+		newTailCmd(a), newExprCmd(a), newConfigCmd(a), newMigrateCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
+	)
+	root.SetHelpCommand(newHelpCmd())
+	return root
+}
+
+func (a *app) addGlobalFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.configFile, "config", "", "configuration `file`")
+	addKeyFlags(flags, "database_url", "data_dir", "project")
+	flags.VarP(newChoice(&a.output, "table", "json", "yaml"), "output", "o", "`format` of the output: table, json or yaml")
+	flags.BoolVar(&a.json, "json", false, "print JSON: the same as -o json")
+	flags.BoolVar(&a.noColor, "no-color", false, "print no colours")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print no notes and warnings")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done")
+	completeFlag(root, "output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(root, "project", a.names(projectNames))
+}
+
+// addKeyFlags adds the flags of configuration keys; config reads them by name.
+func addKeyFlags(flags *pflag.FlagSet, names ...string) {
+	for _, key := range config.Keys() {
+		if slices.Contains(names, key.Name) {
+			help := strings.ToLower(key.Help[:1]) + strings.TrimSuffix(key.Help[1:], ".")
+			if strings.HasPrefix(key.Help, "DSN") {
+				help = strings.TrimSuffix(key.Help, ".")
+			}
+			flags.String(key.Flag, "", help)
+		}
+	}
+}
+
+func (a *app) chooseOutput() error {
+	if a.json {
+		if a.output != "" && a.output != "json" {
+			return usageError("--json and -o %s contradict each other; leave one out", a.output)
+		}
+		a.output = "json"
+	}
+	return nil
+}
+
+// group puts commands under a parent that does nothing itself but show its help,
+// or say which command was probably meant.
+func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	parent.AddCommand(children...)
+	parent.SuggestionsMinimumDistance = 2
+	parent.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return unknownCommand(cmd, args[0])
+	}
+	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return parent
+}
+
+func unknownCommand(parent *cobra.Command, name string) error {
+	message := fmt.Sprintf("%q is not a command of '%s'", name, parent.CommandPath())
+	if near := parent.SuggestionsFor(name); len(near) > 0 {
+		return usageError("%s; did you mean %s?", message, strings.Join(near, " or "))
+	}
+	return usageError("%s", message)
+}
+
+// flagError words what pflag says of the command line, with a suggestion.
+func flagError(cmd *cobra.Command, err error) error {
+	wrong, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return usageError("%w", err)
+	}
+	// cobra knows which names are alike, but only for commands.
+	near := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		near.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if names := near.SuggestionsFor(wrong); len(names) > 0 {
+		return usageError("unknown flag: --%s; did you mean --%s?", wrong, strings.Join(names, " or --"))
+	}
+	return usageError("unknown flag: --%s", wrong)
+}
+
+// exactly wants one argument for each name, and says which is missing.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usageError("%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return usageError("%q is one argument too many", args[len(names)])
+		}
+		return nil
+	}
+}
+
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]…",
+		Short:   "Show the help of a command",
+		Example: "  meshhook help webhook create",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(found, rest[0])
+			}
+			return found.Help()
+		},
+	}
+}

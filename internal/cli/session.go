@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/lmittmann/tint"
+
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/daemon"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+// session is an open database, seen from the project that the user chose.
+type session struct {
+	config  *config.Config
+	db      *daemon.Database
+	project *postgres.Tenant
+}
+
+// inProject opens the database, calls fn and closes the database again.
+func (a *app) inProject(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
+	return a.withDatabase(ctx, daemon.OpenDatabase, func(ctx context.Context, s *session) error {
+		var err error
+		if s.project, err = s.db.Project(ctx, s.config.Project); err != nil {
+			return err
+		}
+		return fn(ctx, s)
+	})
+}
+
+type opener func(context.Context, *config.Config, daemon.OpenOptions) (*daemon.Database, error)
+
+func (a *app) withDatabase(ctx context.Context, open opener, fn func(ctx context.Context, s *session) error) (err error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	db, err := open(ctx, c, daemon.OpenOptions{Version: version, Log: a.commandLog()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close(context.WithoutCancel(ctx))) }()
+	return fn(ctx, &session{config: c, db: db})
+}
+
+// loadConfig reads the configuration. Where it would be right but for the flags,
+// the mistake is one of the command line.
+func (a *app) loadConfig() (*config.Config, error) {
+	o := a.Config
+	o.File, o.Flags = a.configFile, a.flags
+	c, err := config.Load(o)
+	if err != nil {
+		o.Flags = nil
+		if _, otherwise := config.Load(o); otherwise == nil {
+			return nil, usageError("%w", err)
+		}
+		return nil, err
+	}
+	for _, warning := range c.Warnings() {
+		a.warn("%s", warning)
+	}
+	return c, nil
+}
+
+// commandLog is the log of a command that is no daemon: problems only, unless
+// the user wants to see more.
+func (a *app) commandLog() *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case a.verbose:
+		level = slog.LevelDebug
+	case a.quiet:
+		level = slog.LevelError
+	}
+	return slog.New(a.textLog(level))
+}
+
+// daemonLog is the log that the configuration asks for.
+func (a *app) daemonLog(c config.Log) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "log.level: %w", err)
+	}
+	switch {
+	case a.verbose:
+		level = slog.LevelDebug
+	case a.quiet:
+		level = max(level, slog.LevelWarn)
+	}
+	if c.Format == "text" || c.Format == "auto" && a.ErrTTY {
+		return slog.New(a.textLog(level)), nil
+	}
+	return slog.New(slog.NewJSONHandler(a.Err, &slog.HandlerOptions{Level: level})), nil
+}
+
+func (a *app) textLog(level slog.Level) slog.Handler {
+	return tint.NewTextHandler(a.Err, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !a.colored(a.ErrTTY)})
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+func newStatusCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Show who serves, and how the project fares",
+		Example: "  meshhook status\n  meshhook --project shop status -o json",
+		Args:    exactly(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a) },
+	}
+}
+
+func runStatus(ctx context.Context, a *app) error {
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		status, err := s.project.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if status.Daemons == nil {
+			status.Daemons = []meshhook.Daemon{}
+		}
+		return a.print(status, func(w io.Writer) error { return writeStatus(a, w, s.config.Project, status) })
+	})
+}
+
+func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) error {
+	f := &fields{}
+	f.add("project", project)
+	f.add("webhooks", status.Webhooks)
+	f.add("workflows", status.Workflows)
+	f.add("events, 24h", countsText(meshhook.EventStatuses(), status.Events))
+	f.add("runs, 24h", countsText(meshhook.RunStatuses(), status.Runs))
+	ready := fmt.Sprint(status.Ready)
+	if status.OldestQueued != nil {
+		ready += ", the oldest for " + time.Since(*status.OldestQueued).Round(time.Second).String()
+	}
+	f.add("ready runs", ready)
+	if len(status.Daemons) == 0 {
+		f.add("daemons", "none; start one with 'meshhook daemon'")
+	}
+	for _, d := range status.Daemons {
+		f.add("daemon", fmt.Sprintf("%s, pid %d, %s, version %s, up %s", d.Host, d.PID, strings.Join(d.Roles, "+"), d.Version,
+			time.Since(d.StartedAt).Round(time.Second)))
+	}
+	return a.writeTable(w, &f.table)
+}
+
+// countsText says how many things are in each state, in the order of states.
+func countsText[S ~string](states []S, counts map[S]int64) string {
+	var parts []string
+	for _, s := range states {
+		if counts[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[s], string(s)))
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
+}

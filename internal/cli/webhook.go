@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+func newWebhookCmd(a *app) *cobra.Command {
+	return group(
+		&cobra.Command{
+			Use: "webhook", Aliases: []string{"webhooks"}, Short: "Open and close the doors that events come through",
+			Example: "  meshhook webhook create --path github --workflow github-to-chat --verify github --secret-env GITHUB_WEBHOOK_SECRET\n  meshhook webhook list",
+		},
+		newWebhookCreateCmd(a), newWebhookListCmd(a), newWebhookShowCmd(a), newWebhookUpdateCmd(a), newWebhookDeleteCmd(a),
+		newWebhookEnableCmd(a), newWebhookDisableCmd(a), newWebhookURLCmd(a), newWebhookRotateCmd(a), newWebhookSchemesCmd(a), newWebhookTestCmd(a),
+	)
+}
+
+// webhookView is a webhook as commands show it. A secret is only there at the
+// moment at which it was generated.
+type webhookView struct {
+	meshhook.Endpoint
+	URL     string                    `json:"url"`
+	Secrets []meshhook.EndpointSecret `json:"secrets,omitempty"`
+	Secret  string                    `json:"secret,omitempty"`
+	Curl    string                    `json:"curl,omitempty"`
+}
+
+// webhookURL is how the world reaches a webhook, as far as the configuration
+// knows.
+func webhookURL(c *config.Config, path string) string {
+	base := c.PublicURL
+	if base == "" {
+		_, port, err := net.SplitHostPort(c.Listen)
+		if err != nil {
+			port = "8080" // not reached: the configuration is validated
+		}
+		base = "http://localhost:" + port
+	}
+	return base + ingress.Prefix + path
+}
+
+func newWebhookListCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the webhooks",
+		Example: "  meshhook webhook list\n  meshhook webhook list -o json",
+		Args:    exactly(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runWebhookList(cmd.Context(), a) },
+	}
+}
+
+func runWebhookList(ctx context.Context, a *app) error {
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		list, err := s.project.Endpoints(ctx)
+		if err != nil {
+			return err
+		}
+		views := make([]webhookView, len(list))
+		for i, e := range list {
+			views[i] = webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path)}
+		}
+		return printList(a, views, []string{"path", "workflow", "verify", "enabled", "url"}, func(t *table, v webhookView) {
+			t.add(v.Path, v.Workflow, v.Verification.Scheme, yesNo(v.Enabled), v.URL)
+		})
+	})
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// onWebhook makes a command that does something to one webhook.
+func onWebhook(a *app, use, short, example string, run func(ctx context.Context, s *session, path string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " PATH|ID", Short: short, Example: example,
+		Args:              exactly("PATH|ID"),
+		ValidArgsFunction: firstArg(a.names(webhookNames)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error { return run(ctx, s, args[0]) })
+		},
+	}
+}
+
+func newWebhookShowCmd(a *app) *cobra.Command {
+	return onWebhook(a, "show", "Show a webhook", "  meshhook webhook show github",
+		func(ctx context.Context, s *session, path string) error {
+			e, secrets, err := s.project.Endpoint(ctx, path)
+			if err != nil {
+				return err
+			}
+			return a.printWebhook(webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path), Secrets: secrets})
+		})
+}
+
+func (a *app) printWebhook(v webhookView) error {
+	return printFields(a, v, func(f *fields) {
+		f.add("url", v.URL)
+		f.add("secret", v.Secret)
+		f.add("try it", v.Curl)
+		f.add("id", v.ID)
+		f.add("path", v.Path)
+		f.add("description", v.Description)
+		f.add("workflow", v.Workflow)
+		f.add("enabled", yesNo(v.Enabled))
+		f.add("verify", verificationText(v.Verification))
+		for _, s := range v.Secrets {
+			text := s.ID.String() + ", since " + meshhook.FormatTime(s.CreatedAt)
+			if s.ExpiresAt != nil {
+				text += ", until " + meshhook.FormatTime(*s.ExpiresAt)
+			}
+			f.add("secret id", text)
+		}
+		f.add("methods", strings.Join(v.Methods, ", "))
+		if v.RateLimit != nil {
+			f.add("rate limit", v.RateLimit)
+		}
+		f.add("allowed", (&networksFlag{v.AllowedIPs}).String())
+		f.add("max body", config.ByteSize(v.MaxBody))
+		f.add("dedup", v.Dedup)
+		f.add("filter", v.Filter)
+		f.add("schema", string(v.Schema))
+		if v.Response != nil {
+			f.add("response", v.Response.Status)
+		}
+		f.add("created", v.CreatedAt)
+		f.add("updated", v.UpdatedAt)
+	})
+}
+
+// verificationText names the scheme and what the webhook changes of it.
+func verificationText(v meshhook.Verification) string {
+	parts := []string{v.Scheme}
+	for _, p := range [][2]string{
+		{"header", v.Header},
+		{"prefix", v.Prefix},
+		{"algorithm", v.Algorithm},
+		{"encoding", v.Encoding},
+		{"template", v.Template},
+		{"timestamp header", v.TimestampHeader},
+		{"id header", v.IDHeader},
+	} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+" "+p[1])
+		}
+	}
+	if v.Tolerance != 0 {
+		parts = append(parts, "tolerance "+v.Tolerance.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+func newWebhookEnableCmd(a *app) *cobra.Command {
+	return onWebhook(a, "enable", "Open a webhook that was disabled", "  meshhook webhook enable github",
+		func(ctx context.Context, s *session, path string) error { return a.setEnabled(ctx, s, path, true) })
+}
+
+func newWebhookDisableCmd(a *app) *cobra.Command {
+	return onWebhook(a, "disable", "Close a webhook; senders get 410", "  meshhook webhook disable github",
+		func(ctx context.Context, s *session, path string) error { return a.setEnabled(ctx, s, path, false) })
+}
+
+func (a *app) setEnabled(ctx context.Context, s *session, path string, enabled bool) error {
+	e, _, err := s.project.Endpoint(ctx, path)
+	if err != nil {
+		return err
+	}
+	e.Enabled = enabled
+	if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
+		return err
+	}
+	did := "disabled"
+	if enabled {
+		did = "enabled"
+	}
+	a.note("webhook %s %s", e.Path, did)
+	return nil
+}
+
+func newWebhookURLCmd(a *app) *cobra.Command {
+	return onWebhook(a, "url", "Print a webhook's URL", "  meshhook webhook url github",
+		func(ctx context.Context, s *session, path string) error {
+			e, _, err := s.project.Endpoint(ctx, path)
+			if err != nil {
+				return err
+			}
+			url := webhookURL(s.config, e.Path)
+			return a.print(url, func(w io.Writer) error {
+				_, err := io.WriteString(w, url+"\n")
+				return err
+			})
+		})
+}
+
+func newWebhookDeleteCmd(a *app) *cobra.Command {
+	var yes bool
+	cmd := onWebhook(a, "delete", "Delete a webhook; its events stay", "  meshhook webhook delete github --yes",
+		func(ctx context.Context, s *session, path string) error { return a.deleteWebhook(ctx, s, path, yes) })
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (a *app) deleteWebhook(ctx context.Context, s *session, path string, yes bool) error {
+	e, _, err := s.project.Endpoint(ctx, path)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		sure, err := a.confirm("Delete the webhook " + e.Path + " and its secrets?")
+		if err != nil {
+			return err
+		}
+		if !sure {
+			a.note("nothing was deleted")
+			return errSaid
+		}
+	}
+	if err := s.project.DeleteEndpoint(ctx, e.ID.String()); err != nil {
+		return err
+	}
+	a.note("webhook %s deleted", e.Path)
+	return nil
+}
+
+func newWebhookSchemesCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "schemes", Short: "List the ways to verify requests",
+		Example: "  meshhook webhook schemes\n  meshhook webhook schemes -o json",
+		Args:    exactly(),
+		RunE:    func(*cobra.Command, []string) error { return runWebhookSchemes(a) },
+	}
+}
+
+func runWebhookSchemes(a *app) error {
+	return printList(a, signature.Schemes(), []string{"scheme", "header", "secret", "docs"}, func(t *table, s signature.Scheme) {
+		t.add(s.Name, s.Header, s.SecretHint, s.Docs)
+	})
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+// webhookFlags are what 'webhook create' and 'webhook update' have in common.
+type webhookFlags struct {
+	path         string
+	workflow     string
+	verification meshhook.Verification
+	schema       string
+	rate         rateFlag
+	dedup        string
+	filter       string
+	networks     networksFlag
+	methods      []string
+	maxBody      config.ByteSize
+	response     string
+	description  string
+}
+
+func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.path, "path", "", "`path` under /hooks/, like github or shop/orders")
+	flags.StringVar(&f.workflow, "workflow", "", "`name` of the workflow, or a file, which is applied first")
+	flags.StringVar(&f.schema, "schema", "", "`file` of the JSON Schema that payloads must satisfy")
+	flags.Var(&f.rate, "rate-limit", "requests in a time, like 100/minute")
+	flags.StringVar(&f.dedup, "dedup", "", "jq `expression` over {event} for the dedup key, header:NAME, or none; the scheme's own when left out")
+	flags.StringVar(&f.filter, "filter", "", "jq `condition` over {event}; other events start no run")
+	flags.Var(&f.networks, "allow-ip", "`network` or address that may send; may be given several times")
+	flags.StringSliceVar(&f.methods, "method", nil, "HTTP `method` to answer, POST when left out; may be given several times")
+	flags.TextVar(&f.maxBody, "max-body", f.maxBody, "body limit, a `size` like 1MiB")
+	flags.StringVar(&f.response, "response", "", "`file` of the answer to accepted requests: {status, headers, body} in JSON or YAML")
+	flags.StringVar(&f.description, "description", "", "what it is for")
+	f.registerVerification(cmd)
+	completeFlag(cmd, "workflow", a.names(workflowNames))
+	completeFlag(cmd, "method", cobra.FixedCompletions([]string{"POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
+	flags, v := cmd.Flags(), &f.verification
+	var names []string
+	for _, s := range signature.Schemes() {
+		names = append(names, s.Name)
+	}
+	addChoice(cmd, &v.Scheme, "verify", "`scheme` by which requests are verified", names)
+	flags.StringVar(&v.Header, "verify-header", "", "header of the signature or token, where it is not the scheme's")
+	flags.StringVar(&v.Prefix, "verify-prefix", "", "what stands before the signature or token in the header")
+	addChoice(cmd, &v.Algorithm, "verify-algorithm", "hash of the signature", []string{"sha1", "sha256", "sha384", "sha512"})
+	addChoice(cmd, &v.Encoding, "verify-encoding", "encoding of the signature", []string{"hex", "base64", "base64url"})
+	flags.StringVar(&v.Template, "verify-template", "", "what is signed, over {body} {timestamp} {id} {url} {method}")
+	flags.StringVar(&v.TimestampHeader, "verify-timestamp-header", "", "header of the time of signing")
+	flags.StringVar(&v.IDHeader, "verify-id-header", "", "header of the message's id")
+	addDuration(flags, &v.Tolerance, "tolerance", "how far the time of signing may lie from now, a `duration` like 5m")
+}
+
+// apply puts what the flags say over an endpoint. What was not given stays.
+func (f *webhookFlags) apply(a *app, e *meshhook.Endpoint) error {
+	for _, set := range []struct {
+		flag string
+		do   func() error
+	}{
+		{"path", func() error { e.Path = f.path; return nil }},
+		{"description", func() error { e.Description = f.description; return nil }},
+		{"rate-limit", func() error { e.RateLimit = f.rate.limit; return nil }},
+		{"dedup", func() error { e.Dedup = f.dedup; return nil }},
+		{"filter", func() error { e.Filter = f.filter; return nil }},
+		{"allow-ip", func() error { e.AllowedIPs = f.networks.list; return nil }},
+		{"method", func() error { e.Methods = f.methods; return nil }},
+		{"max-body", func() error { e.MaxBody = int64(f.maxBody); return nil }},
+		{"schema", func() (err error) { e.Schema, err = a.readSchema(f.schema); return err }},
+		{"response", func() (err error) { e.Response, err = a.readResponse(f.response); return err }},
+	} {
+		if !a.flags.Changed(set.flag) {
+			continue
+		}
+		if err := set.do(); err != nil {
+			return err
+		}
+	}
+	f.applyVerification(a, &e.Verification)
+	return nil
+}
+
+// applyVerification changes how requests are verified. Another scheme begins
+// without the changes that were made to the old one.
+func (f *webhookFlags) applyVerification(a *app, v *meshhook.Verification) {
+	given := f.verification
+	if a.flags.Changed("verify") && given.Scheme != v.Scheme {
+		*v = meshhook.Verification{Scheme: given.Scheme}
+	}
+	for flag, to := range map[string][2]*string{
+		"verify-header":           {&v.Header, &given.Header},
+		"verify-prefix":           {&v.Prefix, &given.Prefix},
+		"verify-algorithm":        {&v.Algorithm, &given.Algorithm},
+		"verify-encoding":         {&v.Encoding, &given.Encoding},
+		"verify-template":         {&v.Template, &given.Template},
+		"verify-timestamp-header": {&v.TimestampHeader, &given.TimestampHeader},
+		"verify-id-header":        {&v.IDHeader, &given.IDHeader},
+	} {
+		if a.flags.Changed(flag) {
+			*to[0] = *to[1]
+		}
+	}
+	if a.flags.Changed("tolerance") {
+		v.Tolerance = given.Tolerance
+	}
+}
+
+// readSchema reads a JSON Schema; no name is no schema.
+func (a *app) readSchema(name string) (json.RawMessage, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return a.readFile(name)
+}
+
+// readResponse reads a webhook's own answer; no name is the standard one.
+func (a *app) readResponse(name string) (*meshhook.Response, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := a.readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text)) // JSON is YAML, too
+	decoder.KnownFields(true)
+	var response meshhook.Response
+	switch err := decoder.Decode(&response); {
+	case errors.Is(err, io.EOF):
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; write {status, headers, body}", name)
+	case err != nil:
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is no response of {status, headers, body}: %s", name, oneLine(err))
+	}
+	if _, err := json.Marshal(response); err != nil {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds a value that JSON has not: %w", name, err)
+	}
+	return &response, nil
+}
+
+// checkWebhook completes an endpoint and says what is wrong with it.
+func checkWebhook(e *meshhook.Endpoint) (*signature.Verifier, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	if err := ingress.Check(*e); err != nil {
+		return nil, err
+	}
+	return signature.New(e.Verification)
+}

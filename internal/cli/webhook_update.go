@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+// webhookUpdateOptions are what 'webhook update' was told.
+type webhookUpdateOptions struct{ webhookFlags }
+
+func newWebhookUpdateCmd(a *app) *cobra.Command {
+	o := &webhookUpdateOptions{}
+	cmd := &cobra.Command{
+		Use: "update PATH|ID", Short: "Change a webhook",
+		Long: "Change what the flags say of a webhook. An empty value takes a setting away: --rate-limit ''",
+		Example: `  meshhook webhook update github --rate-limit 100/minute
+  meshhook webhook update github --filter ''`,
+		Args:              exactly("PATH|ID"),
+		ValidArgsFunction: firstArg(a.names(webhookNames)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runWebhookUpdate(cmd.Context(), a, o, args[0]) },
+	}
+	o.register(a, cmd)
+	return cmd
+}
+
+func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path string) error {
+	document, err := a.workflowFile(o.workflow)
+	if err != nil {
+		return err
+	}
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		e, secrets, err := s.project.Endpoint(ctx, path)
+		if err != nil {
+			return err
+		}
+		before := e.Verification.Scheme
+		if err := o.apply(a, &e); err != nil {
+			return err
+		}
+		verifier, err := checkWebhook(&e)
+		if err != nil {
+			return err
+		}
+		if a.flags.Changed("workflow") {
+			if err := a.assignWorkflow(ctx, s, &e, o.workflow, document); err != nil {
+				return err
+			}
+		}
+		if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
+			return err
+		}
+		if e.Verification.Scheme != before && verifier.Scheme().SecretFormat != signature.SecretUnused {
+			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
+		}
+		return a.printWebhook(webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path), Secrets: secrets})
+	})
+}
+
+// webhookRotateOptions are what 'webhook rotate-secret' was told.
+type webhookRotateOptions struct {
+	path   string
+	secret secretFlags
+	grace  meshhook.Duration
+}
+
+func newWebhookRotateCmd(a *app) *cobra.Command {
+	o := &webhookRotateOptions{grace: meshhook.Duration(24 * time.Hour)}
+	cmd := &cobra.Command{
+		Use: "rotate-secret PATH|ID", Short: "Give a webhook a new secret; the old one lives on for a while",
+		Example: `  meshhook webhook rotate-secret orders
+  meshhook webhook rotate-secret stripe --secret-env STRIPE_SECRET --grace 1h`,
+		Args:              exactly("PATH|ID"),
+		ValidArgsFunction: firstArg(a.names(webhookNames)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.path = args[0]
+			return runWebhookRotate(cmd.Context(), a, o)
+		},
+	}
+	addSecretFlags(cmd, &o.secret, "secret", "the new secret")
+	addDuration(cmd.Flags(), &o.grace, "grace", "how long the old secrets still verify, a `duration`")
+	return cmd
+}
+
+// rotated is the answer of 'webhook rotate-secret'.
+type rotated struct {
+	Path string `json:"url_path"`
+	// Secret is the new one, where it was generated.
+	Secret       string    `json:"secret,omitempty"`
+	OldExpiresAt time.Time `json:"old_secrets_expire_at"`
+}
+
+func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) error {
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		e, _, err := s.project.Endpoint(ctx, o.path)
+		if err != nil {
+			return err
+		}
+		verifier, err := signature.New(e.Verification)
+		if err != nil {
+			return err
+		}
+		if verifier.Scheme().SecretFormat == signature.SecretUnused {
+			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s verifies nothing, so it has no secret; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
+		}
+		secret, generated, err := o.secret.forScheme(a, verifier)
+		if err != nil {
+			return err
+		}
+		if err := s.project.RotateEndpointSecret(ctx, e.ID.String(), secret, o.grace.Std()); err != nil {
+			return err
+		}
+		answer := rotated{Path: e.Path, OldExpiresAt: time.Now().Add(o.grace.Std()).UTC().Truncate(time.Millisecond)}
+		if generated {
+			answer.Secret = secret.Reveal()
+			a.note("the secret is shown this once; give it to the sender now")
+		}
+		return printFields(a, answer, func(f *fields) {
+			f.add("path", answer.Path)
+			f.add("secret", answer.Secret)
+			f.add("old secrets until", answer.OldExpiresAt)
+		})
+	})
+}
