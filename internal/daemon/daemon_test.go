@@ -211,7 +211,7 @@ func TestTheMasterKeyMustBeTheOneOfTheDatabase(t *testing.T) {
 // nothing that runs.
 func TestThePrivateClusterOfAnUnconfiguredInstallation(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "meshhook-daemon-") // t.TempDir is closed to the user that runs Postgres
+	dir, err := os.MkdirTemp("", "meshhook-daemon-") //nolint:usetesting // t.TempDir is closed to the user that runs Postgres
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // the user that runs Postgres must get in

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/seal"
 )
 
 const eventFields = `id, project_id, endpoint_id, webhook, status, code, received_at, remote_addr, method, path,
@@ -89,7 +90,7 @@ func (db *DB) scanEvent(row pgx.CollectableRow) (e meshhook.Event, err error) {
 // openEvent unseals an event's head and body into it.
 func (db *DB) openEvent(e *meshhook.Event, sealedHead, body []byte) (err error) {
 	e.ReceivedAt = e.ReceivedAt.UTC()
-	text, err := db.openBody("events.head", e.ID, sealedHead)
+	text, err := db.box.Open(sealedHead, seal.AD("events.head", e.ID))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,8 +52,8 @@ type DB struct {
 func Open(ctx context.Context, o Options) (*DB, error) {
 	config, err := pgxpool.ParseConfig(o.DSN)
 	if err != nil {
-		// pgx masks the password in this error.
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the database URL cannot be read: %w; write it like postgres://user:password@host:5432/meshhook", err)
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the database URL cannot be read: %s; "+
+			"write it like postgres://user:password@host:5432/meshhook, with other characters than letters and digits percent-encoded", fault(err))
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -77,6 +78,17 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db.bell = newBell(db) //nolint:contextcheck // it rings for as long as the database is open
 	db.startLanes()
 	return db, nil
+}
+
+// fault is what can be shown of an error in the DSN: neither the DSN nor the
+// words of the parser below, which may quote a piece of a password.
+func fault(err error) string {
+	text := err.Error()
+	if cause := errors.Unwrap(err); cause != nil {
+		text = strings.TrimSuffix(text, " ("+cause.Error()+")")
+	}
+	_, message, _ := strings.Cut(text[strings.LastIndexByte(text, '`')+1:], ": ")
+	return message
 }
 
 // Close finishes what the lanes and the bell still hold and closes the pool.

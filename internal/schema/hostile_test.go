@@ -94,8 +94,10 @@ func TestHostilePayloads(t *testing.T) {
 		{"huge exponents, not compared", `{"items":{"type":"number"}}`, `[1e1000000000]`, nil},
 		{"exponents at the edge", `{"minimum":0}`, `1e500`, nil},
 		{"digits at the edge", `{"type":"integer"}`, strings.Repeat("7", 1000), nil},
-		{"backtracking pattern", `{"pattern":"^(a+)+$"}`, `"` + strings.Repeat("a", 100_000) + `!"`,
-			[]meshhook.Problem{{Message: "must match the pattern ^(a+)+$", Keyword: "pattern"}}},
+		{
+			"backtracking pattern", `{"pattern":"^(a+)+$"}`, `"` + strings.Repeat("a", 100_000) + `!"`,
+			[]meshhook.Problem{{Message: "must match the pattern ^(a+)+$", Keyword: "pattern"}},
+		},
 		{"deep recursion", `{"items":{"$ref":"#"}}`, nested("[", "", "]", MaxDepth), nil},
 	} {
 		require.Equal(t, test.want, compile(t, test.schema, Options{}).Validate(decode(t, test.payload)), test.name)

@@ -20,8 +20,10 @@ func TestProblems(t *testing.T) {
 		want            []meshhook.Problem
 	}{
 		{`{"type":["string","null"]}`, `1`, []meshhook.Problem{{Message: "must be null or string, not number", Keyword: "type"}}},
-		{`{"properties":{"a/b":{"items":{"properties":{"~":{"type":"null"}}}}}}`, `{"a/b":[0,{"~":1}]}`,
-			[]meshhook.Problem{{Path: "/a~1b/1/~0", Message: "must be null, not number", Keyword: "type"}}},
+		{
+			`{"properties":{"a/b":{"items":{"properties":{"~":{"type":"null"}}}}}}`, `{"a/b":[0,{"~":1}]}`,
+			[]meshhook.Problem{{Path: "/a~1b/1/~0", Message: "must be null, not number", Keyword: "type"}},
+		},
 		{`{"required":["b","a"]}`, `{}`, []meshhook.Problem{{Message: `must have "b", "a"`, Keyword: "required"}}},
 		{`{"enum":["a",1,{"b":[]}]}`, `2`, []meshhook.Problem{{Message: `must be one of "a", 1, {"b":[]}`, Keyword: "enum"}}},
 		{`{"enum":[0,1,2,3,4,5,6,7,8,9,10,11]}`, `12`, []meshhook.Problem{{Message: "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2 more", Keyword: "enum"}}},
@@ -45,8 +47,10 @@ func TestProblems(t *testing.T) {
 		{`{"$schema":"` + d7 + `","items":[{}],"additionalItems":false}`, `[1,2,3]`, []meshhook.Problem{{Message: "must not have its last 2 items", Keyword: "additionalItems"}}},
 		{`{"minProperties":1}`, `{}`, []meshhook.Problem{{Message: "must have at least 1 properties, not 0", Keyword: "minProperties"}}},
 		{`{"maxProperties":0}`, `{"a":1}`, []meshhook.Problem{{Message: "must have at most 0 properties, not 1", Keyword: "maxProperties"}}},
-		{`{"additionalProperties":false}`, `{"b":1,"a":1,"` + long + `":1}`,
-			[]meshhook.Problem{{Message: `must not have "a", "b", "` + strings.Repeat("ü", maxShown-1) + "…", Keyword: "additionalProperties"}}},
+		{
+			`{"additionalProperties":false}`, `{"b":1,"a":1,"` + long + `":1}`,
+			[]meshhook.Problem{{Message: `must not have "a", "b", "` + strings.Repeat("ü", maxShown-1) + "…", Keyword: "additionalProperties"}},
+		},
 		{`{"unevaluatedProperties":false}`, `{"` + long + `":1}`, []meshhook.Problem{{Path: "/" + cut, Message: "must not be there", Keyword: "unevaluatedProperties"}}},
 		{`{"properties":{"a":false}}`, `{"a":1}`, []meshhook.Problem{{Path: "/a", Message: "must not be there", Keyword: "properties"}}},
 		{`false`, `1`, []meshhook.Problem{{Message: "must not be there"}}},
@@ -142,9 +146,26 @@ func TestEqualValues(t *testing.T) {
 	for _, group := range [][]string{
 		{`0`, `-0`, `0.0`, `0e5`, `-0.00E-7`},
 		{`1`, `1.0`, `10e-1`, `0.01e+2`, `1E0`},
-		{`-1`, `-1.0`}, {`10`, `1e1`}, {`0.1`, `1e-1`}, {`1e500`, `10e499`},
-		{`"1"`}, {`true`}, {`false`}, {`null`}, {`""`}, {`[]`}, {`{}`}, {`[[]]`}, {`[[],[]]`}, {`["ab"]`}, {`["a","b"]`}, {`"e"`},
-		{`{"a":1,"b":2}`, `{"b":2.0,"a":1}`}, {`{"a":2,"b":1}`}, {`{"a":{"b":2}}`}, {`["a",1,"b",2]`},
+		{`-1`, `-1.0`},
+		{`10`, `1e1`},
+		{`0.1`, `1e-1`},
+		{`1e500`, `10e499`},
+		{`"1"`},
+		{`true`},
+		{`false`},
+		{`null`},
+		{`""`},
+		{`[]`},
+		{`{}`},
+		{`[[]]`},
+		{`[[],[]]`},
+		{`["ab"]`},
+		{`["a","b"]`},
+		{`"e"`},
+		{`{"a":1,"b":2}`, `{"b":2.0,"a":1}`},
+		{`{"a":2,"b":1}`},
+		{`{"a":{"b":2}}`},
+		{`["a",1,"b",2]`},
 	} {
 		set := newValueSet([]any{decode(t, group[0])})
 		for _, other := range group {

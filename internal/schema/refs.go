@@ -11,12 +11,13 @@ var refKeywords = []string{"$ref", "$dynamicRef", "$recursiveRef"}
 // findRef returns the location of the first reference whose absolute target
 // satisfies wanted: the compiler names what it could not find, but not where it
 // was asked for.
-func findRef(doc any, wanted func(target string) bool) (location []string, found bool) {
+func findRef(doc any, wanted func(target string) bool) (location []string) {
 	base, err := url.Parse(schemaURL)
 	if err != nil {
-		return nil, false
+		return nil
 	}
-	return findRefFrom(doc, base, nil, wanted)
+	location, _ = findRefFrom(doc, base, nil, wanted)
+	return location
 }
 
 func findRefFrom(v any, base *url.URL, location []string, wanted func(string) bool) ([]string, bool) {

@@ -165,7 +165,7 @@ func explainNotLoaded(address string, doc any) *meshhook.Error {
 	if location, ok := findSchemaURI(doc, address, nil); ok {
 		return invalidAt(location, "names %q, which is not known; use draft-07, 2019-09 or 2020-12", shorten(address))
 	}
-	location, _ := findRef(doc, func(target string) bool {
+	location := findRef(doc, func(target string) bool {
 		document, _, _ := strings.Cut(target, "#")
 		return document == address
 	})
@@ -173,7 +173,7 @@ func explainNotLoaded(address string, doc any) *meshhook.Error {
 }
 
 func explainMissing(target string, doc any) *meshhook.Error {
-	location, _ := findRef(doc, func(ref string) bool {
+	location := findRef(doc, func(ref string) bool {
 		unescaped, err := url.PathUnescape(ref)
 		return err == nil && (ref == target || unescaped == target)
 	})
