@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/lmittmann/tint"
 
@@ -93,7 +94,16 @@ func (a *app) daemonLog(c config.Log) (*slog.Logger, error) {
 	if c.Format == "text" || c.Format == "auto" && a.ErrTTY {
 		return slog.New(a.textLog(level)), nil
 	}
-	return slog.New(slog.NewJSONHandler(a.Err, &slog.HandlerOptions{Level: level})), nil
+	return slog.New(slog.NewJSONHandler(a.Err, &slog.HandlerOptions{Level: level, ReplaceAttr: legible})), nil
+}
+
+// legible writes durations as they are written everywhere else: 1m30s, and not as
+// a number of nanoseconds.
+func legible(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Value.Kind() == slog.KindDuration {
+		attr.Value = slog.StringValue(attr.Value.Duration().Round(time.Microsecond).String())
+	}
+	return attr
 }
 
 func (a *app) textLog(level slog.Level) slog.Handler {

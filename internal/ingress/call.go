@@ -3,6 +3,7 @@ package ingress
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -40,11 +41,12 @@ func (c *call) asEvent() *meshhook.Event {
 	r := c.request
 	header := c.door.verifier.Redact(r.Header)
 	header.Set("Host", r.Host)
+	// Postgres takes no text that is not UTF-8; a header may hold any byte.
 	c.event = &meshhook.Event{
 		ID: c.id, ProjectID: c.door.ProjectID, EndpointID: c.door.ID, Webhook: c.door.Path,
 		Status: meshhook.EventAccepted, ReceivedAt: c.now, RemoteAddr: c.sender.String(),
 		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: header,
-		ContentType: r.Header.Get("Content-Type"), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
+		ContentType: strings.ToValidUTF8(r.Header.Get("Content-Type"), "\uFFFD"), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
 	}
 	return c.event
 }

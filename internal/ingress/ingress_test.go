@@ -314,6 +314,19 @@ func TestOtherBodiesAreLoggedByteForByte(t *testing.T) {
 	}
 }
 
+// A header may hold bytes that are no text; the event is logged all the same.
+func TestHeadersOfAnyBytes(t *testing.T) {
+	t.Parallel()
+	h := build(t, nil)
+	r := h.request("{}")
+	r.Header.Set("X-Odd", "caf\xe9")
+	require.Equal(t, http.StatusAccepted, h.send(r).code)
+	r = h.request("{}")
+	r.Header.Set("Content-Type", "text/pl\xffain")
+	require.Equal(t, http.StatusUnsupportedMediaType, h.send(r).code)
+	require.Equal(t, "text/pl\uFFFDain", h.events()[0].ContentType)
+}
+
 func TestDuplicatesAreAnsweredWithTheFirst(t *testing.T) {
 	t.Parallel()
 	h := build(t, nil) // github's own dedup key is the delivery's id
