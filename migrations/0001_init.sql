@@ -209,9 +209,13 @@ CREATE INDEX runs_failed_idx ON runs (project_id, id) WHERE status = 'failed';
 CREATE INDEX runs_event_id_idx ON runs (event_id) WHERE event_id IS NOT NULL;
 CALL isolate('runs');
 
+-- The order in which steps were first recorded: several may begin at one moment.
+CREATE SEQUENCE run_steps_position;
+
 CREATE TABLE run_steps (
 	run_id         uuid NOT NULL,
 	step_id        text NOT NULL,
+	position       bigint NOT NULL DEFAULT nextval('run_steps_position'),
 	project_id     uuid NOT NULL,
 	kind           text NOT NULL,
 	status         text NOT NULL CONSTRAINT run_steps_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed', 'skipped')),

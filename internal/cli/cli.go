@@ -64,8 +64,9 @@ func Main(ctx context.Context, args []string, streams IO) int {
 	defer signal.Stop(broken)
 
 	a := &app{IO: streams}
-	root := newRootCmd(a)                     //nolint:contextcheck // completions take the context of the command that cobra hands them
-	root.SetArgs(append([]string{}, args...)) // never nil, which would mean os.Args
+	root := newRootCmd(a) //nolint:contextcheck // completions take the context of the command that cobra hands them
+	// Never nil, which would mean os.Args.
+	root.SetArgs(append([]string{}, args...))
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)

@@ -103,7 +103,7 @@ func (d *Daemon) listen(ctx context.Context, role, address string) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return meshhook.Errorf(meshhook.CodeUnavailable, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
+		return meshhook.Errorf(meshhook.CodeInvalid, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
 	}
 	d.servers = append(d.servers, &server{listener: listener, role: role})
 	d.onStop = append(d.onStop, func(context.Context) error {

@@ -181,7 +181,7 @@ func TestATakenPortIsSaidBeforeAnythingIsStarted(t *testing.T) {
 	_, err = daemon.New(t.Context(), daemon.Options{Config: c, Log: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, err, taken.Addr().String())
 	require.ErrorContains(t, err, "address already in use")
-	require.Equal(t, meshhook.CodeUnavailable, meshhook.ErrorCode(err))
+	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
 }
 
 func TestADatabaseThatIsNotThere(t *testing.T) {

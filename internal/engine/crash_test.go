@@ -140,7 +140,7 @@ func tellACrashAtAnyMoment(t *testing.T, h *house) {
 name: crash
 steps:
   - { id: first, transform: "1" }
-  - { id: twice, http: { url: "`+s.URL+`/twice", retry: { initial: 1ms, jitter: 0 } } }
+  - { id: twice, http: { url: "`+s.URL+`/twice", retry: { initial: 30ms, jitter: 0 } } }
   - { id: left, http: { url: "`+s.URL+`/left" } }
   - { id: right, needs: [twice], http: { url: "`+s.URL+`/right" } }
   - { id: sum, needs: [left, right], transform: ".steps.first + 1" }
@@ -161,7 +161,7 @@ steps:
 						successor.finish(t)
 					}
 				} else {
-					require.Greater(t, n, 10)
+					require.Greater(t, n, 8)
 				}
 				h.requireOneOfEach(t, id, s)
 			})

@@ -91,6 +91,9 @@ func (d *driver) run(ctx context.Context) error {
 	default:
 		return err
 	}
+	if d.claim.Unreadable != nil {
+		return d.fail(ctx, meshhook.FailedInternal, "what is recorded of the run cannot be read: "+d.claim.Unreadable.Error())
+	}
 	if d.claim.Run.EventID != nil && d.claim.Event == nil {
 		return d.fail(ctx, meshhook.FailedDefinition, "the event that started the run has expired")
 	}

@@ -128,7 +128,7 @@ func napper(t *testing.T) (s *sink, source string) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	return s, `steps: [{ id: crm, http: { url: "` + s.URL + `", retry: { initial: 1ms, jitter: 0 } } }]`
+	return s, `steps: [{ id: crm, http: { url: "` + s.URL + `", retry: { initial: 60ms, jitter: 0 } } }]`
 }
 
 // A run may be claimed again before its former claim has been dropped: it is
@@ -159,7 +159,7 @@ func tellARunThatIsClaimedAgainIsHeld(t *testing.T, h *house) {
 	d := h.daemon(t, behind(g), func(o *engine.Options) { o.Concurrency = 2 })
 	d.claim(t)
 	gone := wait(t, asleep, "the run to sleep")
-	require.Eventually(t, func() bool { // it is asleep for a millisecond
+	require.Eventually(t, func() bool { // it is asleep for a moment
 		d.claim(t)
 		return h.run(t, id).Status == meshhook.RunRunning
 	}, patience, tick)
@@ -187,7 +187,7 @@ func tellAHeartbeatSparesALaterClaim(t *testing.T, h *house) {
 		}
 		pause(release)
 	})
-	h.startOf(t, `steps: [{ id: crm, http: { url: "`+s.URL+`", retry: { initial: 1ms, jitter: 0 } } }]`)
+	h.startOf(t, `steps: [{ id: crm, http: { url: "`+s.URL+`", retry: { initial: 60ms, jitter: 0 } } }]`)
 	g, sleeps := asleep(h)
 	var d *daemon
 	g.before = func(c call) error {

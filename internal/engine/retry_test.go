@@ -45,7 +45,7 @@ func tellATemporaryFailureIsTriedAgain(t *testing.T, h *house) {
 	id := h.startOf(t, `
 steps:
   - id: crm
-    http: { url: "`+s.URL+`", retry: { attempts: 3, initial: 40ms, jitter: 0 } }
+    http: { url: "`+s.URL+`", retry: { attempts: 3, initial: 60ms, jitter: 0 } }
 `)
 	g, sleeps := asleep(h)
 	d := h.daemon(t, behind(g))
@@ -171,7 +171,7 @@ func tellCallsWithoutAnAnswer(t *testing.T, h *house) {
 			id := h.start(t, h.apply(t, "calls", `
 name: calls
 steps:
-  - { id: crm, http: { url: "`+test.url+`", `+test.http+` retry: { attempts: 2, initial: 5ms } } }
+  - { id: crm, http: { url: "`+test.url+`", `+test.http+` retry: { attempts: 2, initial: 60ms } } }
 `), "")
 			if test.change == nil {
 				test.change = func(*engine.Options) {}

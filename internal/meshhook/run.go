@@ -159,6 +159,9 @@ type RunClaim struct {
 	Fence int64
 	// Event is the event that started the run; nil for one started by hand.
 	Event *Event
+	// Unreadable is why what is recorded of the run cannot be read; nil in all
+	// health. Such a run can only be failed: it must not hold up the others.
+	Unreadable error
 }
 
 // RunMove is what a daemon records of a run that it holds, in one transaction:

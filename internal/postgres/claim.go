@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -57,9 +58,10 @@ func (db *DB) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease
 		if err != nil || len(resumed) == 0 {
 			return err
 		}
-		steps, err := db.stepsOf(ctx, tx, resumed)
+		steps, unreadable, err := db.stepsOf(ctx, tx, resumed)
 		for i := range claims {
-			claims[i].Run.Steps = steps[claims[i].Run.ID]
+			c := &claims[i]
+			c.Run.Steps, c.Unreadable = steps[c.Run.ID], errors.Join(c.Unreadable, unreadable[c.Run.ID])
 		}
 		return err
 	})
@@ -82,11 +84,11 @@ func (db *DB) scanClaim(row pgx.CollectableRow) (claim meshhook.RunClaim, fresh 
 	run.Status = meshhook.RunRunning
 	run.CreatedAt = meshhook.IDTime(run.ID)
 	inUTC(run.StartedAt)
-	if run.Input, err = db.openBody("runs.input", run.ID, input); err != nil {
-		return claim, fresh, err
-	}
-	claim.Event, err = db.openJoinedEvent(run, &e)
-	return claim, fresh, err
+	var noInput, noEvent error
+	run.Input, noInput = db.openBody("runs.input", run.ID, input)
+	claim.Event, noEvent = db.openJoinedEvent(run, &e)
+	claim.Unreadable = errors.Join(noInput, noEvent)
+	return claim, fresh, nil
 }
 
 // joinedEvent holds the columns of an event that may be absent: a run that was

@@ -34,13 +34,17 @@ var partitioned = []struct {
 // EnsurePartitions makes the partitions that hold ids made between now and
 // partitionsAhead. Those that exist are left alone; daemons may do this together.
 func (db *DB) EnsurePartitions(ctx context.Context, now time.Time) error {
-	missing, err := db.missingPartitions(ctx, now)
+	missing, err := missingPartitions(ctx, db.pool, now)
 	if err != nil || len(missing) == 0 {
-		return err
+		return translate(err, "reading the partitions")
 	}
 	return db.inTx(ctx, "making partitions", func(tx pgx.Tx) error {
-		// One maker at a time: CREATE TABLE IF NOT EXISTS is not safe against itself.
+		// One maker at a time; the next one finds them made.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('meshhook.partitions'))`); err != nil {
+			return err
+		}
+		missing, err := missingPartitions(ctx, tx, now)
+		if err != nil {
 			return err
 		}
 		for _, p := range missing {
@@ -60,10 +64,19 @@ type partition struct {
 
 func (p partition) name() string { return p.table + "_" + p.from.Format("20060102") }
 
+// create makes the partition and moves into it what fell into the default one
+// while nobody was there to make it. Attaching a table, other than creating a
+// partition, does not make readers and writers wait.
 func (p partition) create() string {
-	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %[1]s PARTITION OF %[2]s FOR VALUES FROM ('%[3]s') TO ('%[4]s');
-		ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY; ALTER TABLE %[1]s FORCE ROW LEVEL SECURITY`,
-		p.name(), p.table, meshhook.FirstIDAt(p.from), meshhook.FirstIDAt(p.to))
+	id := "id"
+	if p.table == "run_steps" {
+		id = "run_id"
+	}
+	return fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
+		WITH moved AS (DELETE FROM %[2]s WHERE %[5]s >= '%[3]s' AND %[5]s < '%[4]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved;
+		ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY; ALTER TABLE %[1]s FORCE ROW LEVEL SECURITY;
+		ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
+		p.name(), p.table, meshhook.FirstIDAt(p.from), meshhook.FirstIDAt(p.to), id)
 }
 
 func wantedPartitions(now time.Time) []partition {
@@ -77,17 +90,22 @@ func wantedPartitions(now time.Time) []partition {
 	return list
 }
 
-func (db *DB) missingPartitions(ctx context.Context, now time.Time) ([]partition, error) {
-	rows, err := db.pool.Query(ctx, `
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func missingPartitions(ctx context.Context, q querier, now time.Time) ([]partition, error) {
+	rows, err := q.Query(ctx, `
 		SELECT c.relname FROM pg_class c
 		  JOIN pg_inherits i ON i.inhrelid = c.oid
 		 WHERE c.relnamespace = current_schema()::regnamespace`)
 	if err != nil {
-		return nil, translate(err, "reading the partitions")
+		return nil, err
 	}
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return nil, translate(err, "reading the partitions")
+		return nil, err
 	}
 	exists := make(map[string]bool, len(names))
 	for _, name := range names {

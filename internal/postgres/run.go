@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,8 +56,9 @@ func (t *Tenant) Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error) 
 		if run, err = t.run(ctx, tx, id, ""); err != nil {
 			return err
 		}
-		steps, err := t.db.stepsOf(ctx, tx, []meshhook.ID{id})
+		steps, unreadable, err := t.db.stepsOf(ctx, tx, []meshhook.ID{id})
 		run.Steps = steps[id]
+		err = errors.Join(err, unreadable[id])
 		return err
 	})
 	return run, err
@@ -150,7 +152,7 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 		tag, err := tx.Exec(ctx, `
 			DELETE FROM run_steps s USING run_steps f
 			 WHERE s.run_id = $1 AND f.run_id = $1 AND f.step_id = $2
-			   AND (s.step_id = $2 OR s.started_at >= f.started_at OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
+			   AND (s.step_id = $2 OR s.position >= f.position OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
 		if err == nil && tag.RowsAffected() == 0 {
 			return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
 		}

@@ -48,35 +48,44 @@ func stepColumns(rows []stepRow) []any {
 	}
 }
 
-// stepsOf reads the recorded steps of runs, in the order in which they began.
-func (db *DB) stepsOf(ctx context.Context, tx pgx.Tx, runs []meshhook.ID) (map[meshhook.ID][]meshhook.Step, error) {
+// stepsOf reads the recorded steps of runs, in the order in which they were first
+// recorded. What of a run cannot be opened is told apart from what fails for all.
+func (db *DB) stepsOf(ctx context.Context, tx pgx.Tx, runs []meshhook.ID) (steps map[meshhook.ID][]meshhook.Step, unreadable map[meshhook.ID]error, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT run_id, step_id, kind, status, attempt, started_at, finished_at, next_at, output, failure_reason, failure
-		  FROM run_steps WHERE run_id = ANY ($1) ORDER BY run_id, started_at, step_id`, runs)
+		  FROM run_steps WHERE run_id = ANY ($1) ORDER BY run_id, position`, runs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	steps := map[meshhook.ID][]meshhook.Step{}
+	steps, unreadable = map[meshhook.ID][]meshhook.Step{}, map[meshhook.ID]error{}
 	var s meshhook.Step
 	var output, failure []byte
 	var reason meshhook.FailureReason
 	_, err = pgx.ForEachRow(rows, []any{&s.RunID, &s.ID, &s.Kind, &s.Status, &s.Attempt, &s.StartedAt, &s.FinishedAt, &s.NextAt, &output, &reason, &failure}, func() error {
-		step := s
-		inUTC(&step.StartedAt, step.FinishedAt, step.NextAt)
-		plain, err := db.openBody(stepPlace("output", s.ID), s.RunID, output)
+		step, err := db.openStep(s, output, reason, failure)
 		if err != nil {
-			return err
-		}
-		step.Output = plain
-		if reason != "" {
-			message, err := db.openText(stepPlace("failure", s.ID), s.RunID, failure)
-			if err != nil {
-				return err
-			}
-			step.Error = &meshhook.Failure{Reason: reason, Message: message, Step: s.ID}
+			unreadable[s.RunID] = err
 		}
 		steps[s.RunID] = append(steps[s.RunID], step)
 		return nil
 	})
-	return steps, err
+	return steps, unreadable, err
+}
+
+// openStep completes a step with what is sealed of it.
+func (db *DB) openStep(step meshhook.Step, output []byte, reason meshhook.FailureReason, failure []byte) (meshhook.Step, error) {
+	inUTC(&step.StartedAt, step.FinishedAt, step.NextAt)
+	plain, err := db.openBody(stepPlace("output", step.ID), step.RunID, output)
+	if err != nil {
+		return step, err
+	}
+	step.Output = plain
+	if reason != "" {
+		message, err := db.openText(stepPlace("failure", step.ID), step.RunID, failure)
+		if err != nil {
+			return step, err
+		}
+		step.Error = &meshhook.Failure{Reason: reason, Message: message, Step: step.ID}
+	}
+	return step, nil
 }
