@@ -160,7 +160,7 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (id);
 -- Sealed bytes do not compress: Postgres must not try.
 ALTER TABLE events ALTER COLUMN head SET STORAGE EXTERNAL, ALTER COLUMN body SET STORAGE EXTERNAL;
-CREATE INDEX events_endpoint_id_idx ON events (endpoint_id, id);
+CREATE INDEX events_webhook_idx ON events (webhook, id);
 CALL isolate('events');
 
 CREATE TABLE dedup_keys (
