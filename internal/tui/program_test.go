@@ -147,6 +147,7 @@ var known = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]`)
 func TestRun_Terminal(t *testing.T) {
 	t.Setenv("TERM", "xterm-256color")
 	t.Setenv("NO_COLOR", "")
+	t.Setenv("CI", "") // where it is set, no terminal is looked for
 	store := &things{
 		events: map[meshhook.ID]meshhook.Event{id(1): evilEvent()},
 		runs:   map[meshhook.ID]meshhook.Run{id(2): evilRun()},
