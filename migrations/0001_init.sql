@@ -253,7 +253,7 @@ CREATE TABLE journal (
 	duration_ms bigint NOT NULL DEFAULT 0,
 	http_status integer NOT NULL DEFAULT 0,
 	count       bigint NOT NULL DEFAULT 0,
-	PRIMARY KEY (xact, id)
+	PRIMARY KEY (project_id, xact, id)
 ) PARTITION BY RANGE (id);
 CALL isolate('journal');
 

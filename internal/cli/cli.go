@@ -26,8 +26,9 @@ type IO struct {
 	Err io.Writer
 	// InTTY, OutTTY and ErrTTY tell which of the three are terminals.
 	InTTY, OutTTY, ErrTTY bool
-	// ReadSecret reads a line from the terminal without showing it.
-	ReadSecret func() (string, error)
+	// ReadSecret reads a line from the terminal without showing it. The end of the
+	// context ends the wait, and the terminal is as it was.
+	ReadSecret func(context.Context) (string, error)
 	// Hangup returns when nobody reads Out any more, or when the context ends; nil
 	// where that cannot be told.
 	Hangup func(context.Context)
@@ -42,12 +43,9 @@ func Process() IO {
 	return IO{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY: isTerminal(os.Stdin), OutTTY: isTerminal(os.Stdout), ErrTTY: isTerminal(os.Stderr),
-		ReadSecret: func() (string, error) {
-			text, err := term.ReadPassword(int(os.Stdin.Fd())) //nolint:gosec // descriptors are small
-			return string(text), err
-		},
-		Hangup: func(ctx context.Context) { hangup(ctx, os.Stdout) },
-		Config: config.FromProcess("", nil),
+		ReadSecret: readUnseen,
+		Hangup:     func(ctx context.Context) { hangup(ctx, os.Stdout) },
+		Config:     config.FromProcess("", nil),
 	}
 }
 

@@ -63,7 +63,7 @@ func (u *user) does(args ...string) result {
 func (u *user) streams(out, err io.Writer) IO {
 	return IO{
 		In: strings.NewReader(u.in), Out: out, Err: err, InTTY: u.terminal, OutTTY: u.terminal, ErrTTY: u.terminal,
-		ReadSecret: func() (string, error) {
+		ReadSecret: func(context.Context) (string, error) {
 			if u.secret == "" {
 				return "", io.ErrUnexpectedEOF
 			}
@@ -166,6 +166,56 @@ func TestDeletingAsks(t *testing.T) {
 	}
 	u.in = "Y\n"
 	require.Equal(t, result{0, "", question + "webhook a deleted\n"}, u.runs("webhook delete a"))
+}
+
+// interrupter ends a context once a question is asked.
+type interrupter struct {
+	bytes.Buffer
+	question  string
+	interrupt context.CancelFunc
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	n, err := i.Buffer.Write(p)
+	if strings.HasSuffix(i.String(), i.question) {
+		i.interrupt()
+	}
+	return n, err
+}
+
+func TestAnInterruptEndsAQuestion(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.must("webhook create --path a --workflow hello")
+	u.terminal = true
+	silence, end := io.Pipe() // nobody ever types
+	t.Cleanup(func() { require.NoError(t, end.Close()) })
+	for command, question := range map[string]string{
+		"webhook delete a": "Delete the webhook a and its secrets? [y/N] ",
+		"secret set token": "Value of token: ",
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := &interrupter{question: question, interrupt: cancel}
+		streams := u.streams(io.Discard, asked)
+		streams.In = silence
+		streams.ReadSecret = func(ctx context.Context) (string, error) {
+			return await(ctx, func() (string, error) { _, err := silence.Read(make([]byte, 1)); return "", err })
+		}
+		require.Equal(t, 1, Main(ctx, strings.Fields(command), streams), command)
+		require.Equal(t, question+"\nerror: interrupted\n", asked.String())
+	}
+	u.must("webhook show a")
+}
+
+func TestAnEmptyListSaysSoOnATerminal(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	require.Equal(t, result{0, "", ""}, u.runs("run list --workflow hello"))
+	require.Equal(t, result{0, "", "hint: no workflow \"nope\"\n"}, u.runs("run list --workflow nope"))
+	require.Equal(t, result{0, "[]\n", "hint: no webhook \"nope\"\n"}, u.runs("event list --webhook nope --json"))
+	u.terminal = true
+	require.Equal(t, result{0, "NAME  UPDATED  CREATED\n", "none\n"}, u.runs("secret list"))
+	require.Equal(t, result{0, "NAME  UPDATED  CREATED\n", ""}, u.runs("secret list -q"))
 }
 
 func TestARunIsWaitedForUntilTheUserHasEnough(t *testing.T) {

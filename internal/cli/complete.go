@@ -131,7 +131,8 @@ func newCompletionCmd() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script that completes commands in a shell",
 		Long: `Print the script that completes commands in a shell. Names of webhooks,
-workflows, secrets and projects are completed from the database.`,
+workflows, secrets and projects are completed from the database. In bash, that
+needs the package bash-completion.`,
 		Example: `  source <(meshhook completion bash)
   meshhook completion zsh > "${fpath[1]}/_meshhook"
   meshhook completion fish > ~/.config/fish/completions/meshhook.fish

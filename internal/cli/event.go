@@ -60,6 +60,12 @@ func runEventList(ctx context.Context, a *app, o *eventListOptions) error {
 		if err != nil {
 			return err
 		}
+		if len(list) == 0 && o.webhook != "" {
+			_, _, err := s.project.Endpoint(ctx, o.webhook)
+			if err := a.hintIfMissing(err, "webhook", o.webhook); err != nil {
+				return err
+			}
+		}
 		columns := []string{"id", "received", "webhook", "status", "code", "method", "bytes", "from"}
 		return printList(a, list, columns, func(t *table, e meshhook.Event) {
 			t.add(e.ID, e.ReceivedAt, e.Webhook, state("event", e.Status), e.Code, e.Method, e.BodySize, e.RemoteAddr)

@@ -107,5 +107,15 @@ func (a *app) note(format string, args ...any) {
 	}
 }
 
+// hintIfMissing says why nothing was found where a filter names what does not
+// exist; lookup is the error of reading that. Nothing found is no failure.
+func (a *app) hintIfMissing(lookup error, noun, name string) error {
+	if meshhook.ErrorCode(lookup) != meshhook.CodeNotFound {
+		return lookup
+	}
+	a.note("hint: no %s %q", noun, name)
+	return nil
+}
+
 // warn is a note of something that is probably not meant.
 func (a *app) warn(format string, args ...any) { a.note("warning: "+format, args...) }

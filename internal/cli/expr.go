@@ -118,7 +118,10 @@ func (a *app) readJSON(name string) (value any, err error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
+	switch err := decoder.Decode(&value); {
+	case errors.Is(err, io.EOF):
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; write a JSON value", name)
+	case err != nil:
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is not JSON: %w", name, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {

@@ -68,6 +68,9 @@ func printList[T any](a *app, list []T, columns []string, row func(t *table, ite
 	}
 	return a.print(list, func(w io.Writer) error {
 		t := &table{columns: columns}
+		if len(list) == 0 && a.OutTTY {
+			defer a.note("none")
+		}
 		for _, item := range list {
 			row(t, item)
 		}

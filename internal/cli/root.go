@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,6 +41,14 @@ the running daemon's, or one that it starts for the command.`,
 		newTailCmd(a), newExprCmd(a), newConfigCmd(a), newMigrateCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
 	)
 	root.SetHelpCommand(newHelpCmd())
+	showVersion := root.Flags().Bool("version", false, "print the version: the same as 'meshhook version'")
+	help := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *showVersion {
+			return runVersion(a)
+		}
+		return help(cmd, args)
+	}
 	return root
 }
 
@@ -105,7 +115,7 @@ func unknownCommand(parent *cobra.Command, name string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	wrong, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !unknown {
-		return usageError("%w", err)
+		return notParsed(err)
 	}
 	// cobra knows which names are alike, but only for commands.
 	near := &cobra.Command{SuggestionsMinimumDistance: 2}
@@ -116,6 +126,25 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usageError("unknown flag: --%s; did you mean --%s?", wrong, strings.Join(names, " or --"))
 	}
 	return usageError("unknown flag: --%s", wrong)
+}
+
+// notParsed words what is wrong with a flag's value; how numbers are read is no
+// business of the user's.
+func notParsed(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return usageError("%w", err)
+	}
+	number, ok := errors.AsType[*strconv.NumError](err)
+	switch {
+	case !ok:
+		return usageError("%w", err)
+	case number.Func == "ParseBool":
+		return usageError("--%s: %q is neither true nor false", invalid.GetFlag().Name, invalid.GetValue())
+	case errors.Is(number, strconv.ErrRange):
+		return usageError("--%s: %s is out of range", invalid.GetFlag().Name, invalid.GetValue())
+	}
+	return usageError("--%s: %q is not a whole number", invalid.GetFlag().Name, invalid.GetValue())
 }
 
 // exactly wants one argument for each name, and says which is missing.

@@ -56,6 +56,12 @@ func runRunList(ctx context.Context, a *app, o *runListOptions) error {
 		if err != nil {
 			return err
 		}
+		if len(list) == 0 && o.workflow != "" {
+			_, err := s.project.Workflow(ctx, o.workflow)
+			if err := a.hintIfMissing(err, "workflow", o.workflow); err != nil {
+				return err
+			}
+		}
 		columns := []string{"id", "workflow", "version", "status", "webhook", "created", "took", "error"}
 		return printList(a, list, columns, func(t *table, r meshhook.Run) {
 			t.add(r.ID, r.Workflow, r.Version, state("run", r.Status), r.Webhook, r.CreatedAt, took(r.StartedAt, r.FinishedAt), failure(r.Error))

@@ -47,7 +47,7 @@ func runSecretSet(ctx context.Context, a *app, o *secretSetOptions) error {
 	if err := meshhook.CheckSecretName(o.name); err != nil {
 		return err
 	}
-	value, err := o.obtain(a)
+	value, err := o.obtain(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func runSecretSet(ctx context.Context, a *app, o *secretSetOptions) error {
 	})
 }
 
-func (o *secretSetOptions) obtain(a *app) (meshhook.Secret, error) {
+func (o *secretSetOptions) obtain(ctx context.Context, a *app) (meshhook.Secret, error) {
 	if o.value.given(a) == 0 {
-		return o.value.ask(a, "value of "+o.name, "")
+		return o.value.ask(ctx, a, "value of "+o.name, "")
 	}
 	return o.value.read(a)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,7 +92,7 @@ func withoutNewline(text string) string {
 
 // ask asks a person at a terminal for a secret, without echo. Where there is
 // none, it is an error that names the flags.
-func (f *secretFlags) ask(a *app, what, hint string) (meshhook.Secret, error) {
+func (f *secretFlags) ask(ctx context.Context, a *app, what, hint string) (meshhook.Secret, error) {
 	if !a.InTTY {
 		return meshhook.Secret{}, usageError("the %s is missing; give it with %s", what, f.ways())
 	}
@@ -101,7 +102,7 @@ func (f *secretFlags) ask(a *app, what, hint string) (meshhook.Secret, error) {
 	if err := a.prompt(strings.ToUpper(what[:1]) + what[1:] + ": "); err != nil {
 		return meshhook.Secret{}, err
 	}
-	text, err := a.ReadSecret()
+	text, err := a.ReadSecret(ctx)
 	if newline := a.prompt("\n"); err == nil {
 		err = newline
 	}

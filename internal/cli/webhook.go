@@ -217,7 +217,7 @@ func (a *app) deleteWebhook(ctx context.Context, s *session, path string, yes bo
 		return err
 	}
 	if !yes {
-		sure, err := a.confirm("Delete the webhook " + e.Path + " and its secrets?")
+		sure, err := a.confirm(ctx, "Delete the webhook "+e.Path+" and its secrets?")
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 	if err != nil {
 		return err
 	}
-	secret, generated, err := o.secret.forScheme(a, verifier)
+	secret, generated, err := o.secret.forScheme(ctx, a, verifier)
 	if err != nil {
 		return err
 	}
@@ -91,11 +91,16 @@ func (a *app) adviseOn(v webhookView) {
 	if provider(first) && v.Verification.Scheme != first {
 		a.note("hint: %s is a known provider; --verify %s checks its signatures", first, first)
 	}
-	if v.Verification.Scheme == "none" {
-		a.warn("this webhook verifies nothing; whoever knows its URL can start runs")
-	}
+	a.warnIfOpen(v.Verification.Scheme)
 	if v.Secret != "" {
 		a.note("the secret is shown this once; give it to the sender now")
+	}
+}
+
+// warnIfOpen warns of the scheme that verifies nothing.
+func (a *app) warnIfOpen(scheme string) {
+	if scheme == "none" {
+		a.warn("this webhook verifies nothing; whoever knows its URL can start runs")
 	}
 }
 
@@ -110,13 +115,13 @@ func provider(scheme string) bool {
 
 // forScheme returns the secret that the flags say; without them, it generates
 // one, or asks for the one that the provider has.
-func (f *secretFlags) forScheme(a *app, verifier *signature.Verifier) (secret meshhook.Secret, generated bool, err error) {
+func (f *secretFlags) forScheme(ctx context.Context, a *app, verifier *signature.Verifier) (secret meshhook.Secret, generated bool, err error) {
 	scheme := verifier.Scheme()
 	switch {
 	case f.given(a) > 0:
 		secret, err = f.read(a)
 	case provider(scheme.Name):
-		secret, err = f.ask(a, "secret of "+scheme.Name, scheme.SecretHint)
+		secret, err = f.ask(ctx, a, "secret of "+scheme.Name, scheme.SecretHint)
 	default:
 		secret = verifier.GenerateSecret()
 		generated = !secret.IsZero()

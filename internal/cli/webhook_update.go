@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
@@ -22,10 +23,21 @@ func newWebhookUpdateCmd(a *app) *cobra.Command {
   meshhook webhook update github --filter ''`,
 		Args:              exactly("PATH|ID"),
 		ValidArgsFunction: firstArg(a.names(webhookNames)),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runWebhookUpdate(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !changesAnything(cmd) {
+				return usageError("nothing to change; say what with flags, like --rate-limit 100/minute")
+			}
+			return runWebhookUpdate(cmd.Context(), a, o, args[0])
+		},
 	}
 	o.register(a, cmd)
 	return cmd
+}
+
+// changesAnything tells whether any of a command's own flags was given.
+func changesAnything(cmd *cobra.Command) (given bool) {
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { given = given || f.Changed })
+	return given
 }
 
 func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path string) error {
@@ -53,6 +65,9 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		}
 		if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
 			return err
+		}
+		if a.flags.Changed("verify") {
+			a.warnIfOpen(e.Verification.Scheme)
 		}
 		if e.Verification.Scheme != before && verifier.Scheme().SecretFormat != signature.SecretUnused {
 			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
@@ -107,7 +122,7 @@ func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) erro
 		if verifier.Scheme().SecretFormat == signature.SecretUnused {
 			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s verifies nothing, so it has no secret; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
 		}
-		secret, generated, err := o.secret.forScheme(a, verifier)
+		secret, generated, err := o.secret.forScheme(ctx, a, verifier)
 		if err != nil {
 			return err
 		}

@@ -226,22 +226,26 @@ func dialable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// stop takes the daemon down in the order of the data: first the doors, then the
-// engine, then the loops, and the database last.
+// stop takes the daemon down: the doors and the engine first, then the loops, and
+// the database last.
 func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	grace, cancel := context.WithTimeout(ctx, d.config.ShutdownGrace)
 	defer cancel()
+	// Side by side: a slow sender must not take the grace away from the runs.
+	engineStopped := make(chan error, 1)
+	go func() { engineStopped <- d.engine.Stop(grace) }()
 	var errs []error
 	for _, s := range d.servers {
 		if err := s.Shutdown(grace); err != nil {
 			errs = append(errs, fmt.Errorf("closing the %s listener: %w", s.role, err), s.Close())
 		}
 	}
-	errs = append(errs, d.engine.Stop(grace))
+	errs = append(errs, <-engineStopped)
 	stopLoops()
 	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
 	defer cancelLast()
-	errs = append(errs, d.db.Leave(last, d.id), d.teardown(last))
+	_, err := d.ingress.FlushSuppressed(last)
+	errs = append(errs, err, d.db.Leave(last, d.id), d.teardown(last))
 	return errors.Join(errs...)
 }
 

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/profullstack/meshhook/internal/ingress"
 )
 
 // The limits of every connection: nobody holds the server by being slow.
@@ -23,7 +21,7 @@ const (
 func (d *Daemon) newServer(role string) *http.Server {
 	handler := d.adminRoutes()
 	if role == roleIngress {
-		handler = d.publicRoutes()
+		handler = d.ingress // everything that the world can reach
 	}
 	return &http.Server{
 		Handler:           handler,
@@ -34,15 +32,6 @@ func (d *Daemon) newServer(role string) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
-}
-
-// publicRoutes is everything that the world can reach.
-func (d *Daemon) publicRoutes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(ingress.Prefix, d.ingress)
-	// A path outside the prefix gets the answer of an unknown webhook.
-	mux.Handle("/", d.ingress)
-	return mux
 }
 
 // adminRoutes is what the admin listener answers.

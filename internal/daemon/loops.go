@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/profullstack/meshhook/internal/backoff"
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/janitor"
 	"github.com/profullstack/meshhook/internal/loop"
@@ -14,6 +15,10 @@ import (
 // poll is how often every loop looks although no bell rang: the guarantee
 // behind the bell.
 const poll = time.Second
+
+// recovery is how a loop goes on after a failure: often enough that a database
+// which comes back is used at once, and leases are renewed before they run out.
+var recovery = backoff.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second, Multiplier: 2, Jitter: 0.2}
 
 // loops is the one list of everything that this daemon does in the background.
 func (d *Daemon) loops() []*loop.Loop {
@@ -39,7 +44,7 @@ func (d *Daemon) loops() []*loop.Loop {
 		)
 	}
 	for _, l := range list {
-		l.Log = d.log
+		l.Log, l.Backoff = d.log, recovery
 		l.OnError = d.metrics.loopFailed(l.Name)
 	}
 	return list

@@ -203,9 +203,12 @@ func (d *driver) sleep(ctx context.Context, wake time.Time) error {
 	entry.Status, entry.Code = string(meshhook.RunWaiting), string(meshhook.WaitingForRetry)
 	entry.Detail = "until " + meshhook.FormatTime(wake)
 	move.Entries = append(move.Entries, entry)
+	wait := time.Until(wake)
 	err := d.record(ctx, move)
 	if err == nil {
-		d.wakeAt(wake)
+		// The server counts the wait from a moment before now, so the bell that rings
+		// after it never rings too early.
+		d.wakeAfter(wait)
 	}
 	return err
 }

@@ -195,6 +195,9 @@ func (e *Engine) Heartbeat(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	runs := slices.Collect(maps.Keys(holds))
+	// A server that has silently gone must not hold up the next try.
+	ctx, cancel := context.WithTimeout(ctx, Lease/3)
+	defer cancel()
 	held, err := e.store.ExtendLeases(ctx, e.owner, runs, Lease)
 	if err != nil {
 		return false, err
@@ -260,11 +263,11 @@ func (e *Engine) abort() {
 	}
 }
 
-// wakeAt rings the claim when a sleep is over, where that is soon; longer sleeps
-// are found by the poll of whichever daemon is there.
-func (e *Engine) wakeAt(t time.Time) {
-	if wait := time.Until(t); wait < Lease {
-		time.AfterFunc(wait, e.wake.Ring)
+// wakeAfter rings the claim when a sleep is over, where that is soon; longer
+// sleeps are found by the poll of whichever daemon is there.
+func (e *Engine) wakeAfter(wait time.Duration) {
+	if wait < Lease {
+		time.AfterFunc(max(wait, 0), e.wake.Ring)
 	}
 }
 

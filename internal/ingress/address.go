@@ -14,7 +14,7 @@ func sender(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	addr := port.Addr().Unmap()
+	addr := port.Addr().Unmap().WithZone("") // no configured network has a zone
 	if !trusted(addr, proxies) {
 		return addr
 	}

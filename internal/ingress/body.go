@@ -23,6 +23,8 @@ type body struct {
 	refusal *refusal
 	// begun tells that reading has begun, so that the rest is another matter.
 	begun bool
+	// more tells that what was read of a refused request is not all.
+	more bool
 }
 
 // compressed tells whether raw and decoded differ.

@@ -17,6 +17,9 @@ type call struct {
 	id      meshhook.ID
 	now     time.Time
 	sender  netip.Addr
+	writer  http.ResponseWriter
+	// entered tells that the call holds a place among those in flight.
+	entered bool
 
 	body body
 	// secret is the endpoint secret that matched.

@@ -61,6 +61,25 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 	return nil
 }
 
+// enter takes a place among the requests in flight. It is taken once the body has
+// arrived, so that slow senders cannot hold all the places.
+func (h *Handler) enter(_ context.Context, c *call) *refusal {
+	select {
+	case h.inFlight <- struct{}{}:
+		c.entered = true
+		return nil
+	default:
+		return unavailable("too many requests are under way; try again soon")
+	}
+}
+
+// leave gives the place back.
+func (h *Handler) leave(c *call) {
+	if c.entered {
+		<-h.inFlight
+	}
+}
+
 // verify checks the signature on the bytes before anything looks into them. A
 // sender may have signed a compressed body before or after compressing it.
 func (h *Handler) verify(_ context.Context, c *call) *refusal {

@@ -2,6 +2,8 @@ package ingress
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -36,12 +38,15 @@ func Check(e meshhook.Endpoint) error {
 }
 
 func newDoor(live meshhook.LiveEndpoint) *door {
-	d := &door{Endpoint: live.Endpoint, Version: live.Version, secrets: live.Secrets}
+	d := &door{Endpoint: live.Endpoint, Version: live.Version, secrets: live.Secrets, broken: live.Unreadable}
 	d.broken = d.compile()
 	return d
 }
 
 func (d *door) compile() (err error) {
+	if d.broken != nil {
+		return d.broken
+	}
 	if d.verifier, err = signature.New(d.Verification); err != nil {
 		return err
 	}
@@ -82,7 +87,8 @@ type dedup struct {
 	program *expr.Program
 }
 
-// maxDedupKey bounds a dedup key, in bytes; a longer one is cut.
+// maxDedupKey bounds a dedup key, in bytes; of a longer one the rest goes into a
+// hash, so that what differs behind it still differs.
 const maxDedupKey = 1024
 
 func newDedup(own, ofScheme string) (d dedup, err error) {
@@ -94,7 +100,10 @@ func newDedup(own, ofScheme string) (d dedup, err error) {
 		return dedup{}, nil
 	}
 	if header, is := strings.CutPrefix(source, "header:"); is {
-		return dedup{header: strings.TrimSpace(header)}, nil
+		if header = strings.TrimSpace(header); header == "" {
+			return dedup{}, meshhook.Errorf(meshhook.CodeInvalid, "header: names no header; write it like header:X-Delivery-Id")
+		}
+		return dedup{header: header}, nil
 	}
 	d.program, err = expr.Compile(source)
 	return d, err
@@ -120,7 +129,11 @@ func (d dedup) key(ctx context.Context, c *call) (string, error) {
 			key = string(text)
 		}
 	}
-	return key[:min(len(key), maxDedupKey)], nil
+	if len(key) > maxDedupKey {
+		sum := sha256.Sum256([]byte(key))
+		key = key[:maxDedupKey] + hex.EncodeToString(sum[:])
+	}
+	return key, nil
 }
 
 // response is an endpoint's own answer, compiled.

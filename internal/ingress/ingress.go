@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -96,8 +97,11 @@ func New(o Options) *Handler {
 // ServeHTTP judges one request and answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	path := strings.TrimPrefix(r.URL.Path, Prefix)
-	answer := h.serve(r, path, begin)
+	path, within := strings.CutPrefix(r.URL.Path, Prefix)
+	if !within {
+		path = "" // no webhook has this path
+	}
+	answer := h.serveSafely(w, r, path, begin)
 	answer.write(w)
 	webhook := ""
 	if answer.door != nil {
@@ -106,18 +110,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.observe(Outcome{Webhook: webhook, Result: answer.result, Status: answer.status, Duration: time.Since(begin)})
 }
 
-func (h *Handler) serve(r *http.Request, path string, begin time.Time) answer {
+// serveSafely turns a panic, which is a fault of ours, into an answer and a line
+// in the log.
+func (h *Handler) serveSafely(w http.ResponseWriter, r *http.Request, path string, begin time.Time) (a answer) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			h.log.Error("judging a request panicked", "webhook", path, "panic", thrown, "stack", string(debug.Stack()))
+			a = refuse(meshhook.CodeInternal, "the request could not be judged; the daemon's log says why").answer()
+		}
+	}()
+	return h.serve(w, r, path, begin)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, begin time.Time) answer {
 	door := h.doors.Load().byPath[path]
 	if door == nil {
 		return refuse(meshhook.CodeNotFound, "there is no webhook at this path").answer()
 	}
-	select {
-	case h.inFlight <- struct{}{}:
-		defer func() { <-h.inFlight }()
-	default:
-		return unavailable("too many requests are under way; try again soon").answer()
-	}
-	c := &call{door: door, request: r, id: meshhook.NewID(), now: begin, sender: sender(r, h.proxies)}
+	c := &call{door: door, request: r, writer: w, id: meshhook.NewID(), now: begin, sender: sender(r, h.proxies)}
+	defer h.leave(c)
 	answer := h.handle(r.Context(), c)
 	answer.door = door
 	c.limitHeaders(r.Context(), answer.header, h.counters)
@@ -137,7 +148,7 @@ func (h *Handler) handle(ctx context.Context, c *call) answer {
 // after the signature, so that forgeries cannot use up its owner's quota.
 func (h *Handler) judge(ctx context.Context, c *call) *refusal {
 	for _, check := range []func(context.Context, *call) *refusal{
-		h.intact, h.enabled, h.method, h.address, h.size, h.verify, h.limit, h.syntax, h.schema,
+		h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.verify, h.limit, h.syntax, h.schema,
 	} {
 		if refusal := check(ctx, c); refusal != nil {
 			return refusal

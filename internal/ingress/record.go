@@ -62,7 +62,7 @@ func (h *Handler) accepted(ctx context.Context, c *call, run meshhook.ID) answer
 	own, err := c.door.response.render(ctx, scope)
 	if err != nil {
 		// The event is stored: its sender must not hear of a failure.
-		h.log.Warn("the webhook's own response could not be made; the standard one was sent", "webhook", c.door.Path, "error", err)
+		h.log.Warn("the webhook's own response could not be made; the standard one was sent", "webhook", c.door.Path, "event_id", c.id)
 		return standard
 	}
 	return own
@@ -72,7 +72,7 @@ func (h *Handler) accepted(ctx context.Context, c *call, run meshhook.ID) answer
 func (h *Handler) dedupKey(ctx context.Context, c *call) string {
 	key, err := c.door.dedup.key(ctx, c)
 	if err != nil {
-		h.log.Warn("the dedup key could not be found; the event is taken as new", "webhook", c.door.Path, "event_id", c.id, "error", err)
+		h.log.Warn("the dedup key could not be found; the event is taken as new", "webhook", c.door.Path, "event_id", c.id)
 		c.findings = map[string]string{"dedup": err.Error()}
 	}
 	return key
@@ -86,7 +86,7 @@ func (h *Handler) filtered(ctx context.Context, c *call) bool {
 	}
 	pass, err := c.door.filter.True(ctx, c.scope())
 	if err != nil {
-		h.log.Warn("the filter failed; the event is let through", "webhook", c.door.Path, "event_id", c.id, "error", err)
+		h.log.Warn("the filter failed; the event is let through", "webhook", c.door.Path, "event_id", c.id)
 		c.findings = map[string]string{"filter": err.Error()}
 		return false
 	}

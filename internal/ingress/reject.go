@@ -2,8 +2,9 @@ package ingress
 
 import (
 	"context"
-	"errors"
 	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,9 +15,11 @@ const (
 	// maxRejectedBody is how much of a rejected request's body is stored, in bytes.
 	maxRejectedBody = 64 << 10
 	// maxRejectedPerSecond is how many rejected requests of one endpoint are
-	// stored each second; the rest are counted. Nobody fills the disk with forgeries.
+	// stored each second; the rest are counted. It bounds what forgeries can do to the
+	// disk, together with the retention of rejected events.
 	maxRejectedPerSecond = 10
-	// rejectTimeout bounds the recording of a rejection, for which its sender waits.
+	// rejectTimeout bounds the recording of a rejection, for which its sender waits,
+	// and before it the reading of what is left of the body.
 	rejectTimeout = 2 * time.Second
 )
 
@@ -30,18 +33,18 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	if !h.rejected.admit(c) {
 		return
 	}
+	if !c.body.begun {
+		c.readLeftover()
+	}
 	ctx, cancel := context.WithTimeout(ctx, rejectTimeout)
 	defer cancel()
-	if !c.body.begun {
-		c.body.begin(c.request.Body)
-	}
 	event := c.asEvent()
 	event.Status, event.Code, event.Reason = meshhook.EventRejected, refusal.code, refusal.message
 	if len(event.Body) > maxRejectedBody {
 		event.Body = event.Body[:maxRejectedBody]
 	}
 	event.BodySize = max(event.BodySize, c.request.ContentLength)
-	event.BodyTruncated = event.BodySize > int64(len(event.Body)) || refusal.code == meshhook.CodePayloadTooLarge
+	event.BodyTruncated = event.BodySize > int64(len(event.Body)) || c.body.more || refusal.code == meshhook.CodePayloadTooLarge
 	event.Findings = h.findings(c)
 	level := h.log.Info
 	if _, err := h.store.Record(ctx, meshhook.Intake{Event: *event}); err != nil {
@@ -50,14 +53,21 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	level("event rejected", "webhook", c.door.Path, "event_id", c.id, "code", refusal.code, "sender", c.sender)
 }
 
-// begin reads what is kept of the body of a request that was refused before its
-// body was looked at.
-func (b *body) begin(r io.Reader) {
+// readLeftover reads what is kept of the body of a request that was refused before
+// its body was looked at: what comes in a short time. Nobody waits for the rest.
+func (c *call) readLeftover() {
+	b := &c.body
 	b.begun = true
-	text, err := io.ReadAll(io.LimitReader(r, maxRejectedBody))
-	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-		b.raw, b.decoded = text, text
+	if strings.EqualFold(c.request.Header.Get("Expect"), "100-continue") {
+		return // it has not been sent, and need not be
 	}
+	control := http.NewResponseController(c.writer)
+	if control.SetReadDeadline(time.Now().Add(rejectTimeout)) != nil {
+		return
+	}
+	text, err := io.ReadAll(io.LimitReader(c.request.Body, maxRejectedBody+1))
+	b.more = err != nil || len(text) > maxRejectedBody
+	b.raw, b.decoded = text, text
 }
 
 // rejections bounds, for each endpoint, what is stored of rejected requests.

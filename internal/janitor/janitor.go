@@ -5,6 +5,7 @@ package janitor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -48,12 +49,10 @@ func (j *Janitor) Recover(ctx context.Context) (more bool, err error) {
 // Tidy makes partitions and expires what is old.
 func (j *Janitor) Tidy(ctx context.Context) (more bool, err error) {
 	now := time.Now()
-	if err := j.store.EnsurePartitions(ctx, now); err != nil {
-		return false, err
-	}
+	ahead := j.store.EnsurePartitions(ctx, now)
 	dropped, err := j.store.Expire(ctx, now, j.retention)
 	if len(dropped) > 0 {
 		j.log.Info("dropped what retention says is over", "partitions", dropped)
 	}
-	return false, err
+	return false, errors.Join(ahead, err)
 }

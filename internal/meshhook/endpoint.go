@@ -80,6 +80,8 @@ type LiveEndpoint struct {
 	Endpoint Endpoint
 	Secrets  []EndpointSecret
 	Version  int
+	// Unreadable is why a secret of the endpoint cannot be read; nil in all health.
+	Unreadable error
 }
 
 var pathShape = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)

@@ -33,8 +33,8 @@ func EventEntry(s EventStatus) EntryKind { return EntryKind("event." + string(s)
 // RunEntry returns the kind of entry that records a run's move to status s.
 func RunEntry(s RunStatus) EntryKind { return EntryKind("run." + string(s)) }
 
-// Entry is one fact of the journal. It says what happened to what, never what
-// a payload held, so that it needs no encryption and can be shown live.
+// Entry is one fact of the journal. It says what happened to what. Only Detail may
+// quote a payload, as an expression's error does; it is sealed at rest.
 type Entry struct {
 	ID        ID        `json:"id"`
 	ProjectID ID        `json:"-"`
@@ -49,7 +49,7 @@ type Entry struct {
 	Status string `json:"status,omitempty"`
 	// Code is the reason of a rejection or failure, from a closed set.
 	Code string `json:"code,omitempty"`
-	// Detail is one sentence for a person. It holds no payload and no secret.
+	// Detail is one sentence for a person. It holds no secret of the vault.
 	Detail string `json:"detail,omitempty"`
 	// Attempt is the try of a step or run; 0 where it has no meaning.
 	Attempt int `json:"attempt,omitempty"`

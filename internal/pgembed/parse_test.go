@@ -106,7 +106,7 @@ func TestStderrLogsLinesByTheirSeverity(t *testing.T) {
 			return a
 		},
 	})))
-	for _, piece := range []string{"LOG:  a\nWARN", "ING:  b\n\nPANIC", ":  c\n", "FATAL:  d\nHINT:  e\n"} {
+	for _, piece := range []string{"LOG:  a\nWARN", "ING:  b\n\nPANIC", ":  c\n", "FATAL:  d\nHINT:  e\n", "ERROR:  f\nFATAL:  " + stopped + "\n"} {
 		n, err := s.Write([]byte(piece))
 		require.NoError(t, err)
 		require.Equal(t, len(piece), n)
@@ -116,6 +116,8 @@ level=WARN msg="postgres: b" severity=WARNING
 level=ERROR msg="postgres: c" severity=PANIC
 level=WARN msg="postgres: d" severity=FATAL
 level=DEBUG msg="postgres: e" severity=HINT
+level=DEBUG msg="postgres: f" severity=ERROR
+level=DEBUG msg="postgres: terminating connection due to administrator command" severity=FATAL
 `, log.String())
 }
 

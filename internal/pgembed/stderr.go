@@ -61,16 +61,21 @@ func (s *stderr) take(m message) {
 	}
 	s.kept = append(s.kept, m)
 	s.kept = s.kept[max(0, len(s.kept)-keptLines):]
-	s.log.Log(s.ctx, level(m.severity), "postgres: "+m.text, "severity", m.severity)
+	s.log.Log(s.ctx, level(m), "postgres: "+m.text, "severity", m.severity)
 }
 
-// level maps a severity of Postgres. LOG is its everyday talk, and FATAL ends a
-// session, not the server.
-func level(severity string) slog.Level {
-	switch severity {
-	case "PANIC":
+// stopped is what the server says of each session that a clean stop ends
+// (SQLSTATE 57P01).
+const stopped = "terminating connection due to administrator command"
+
+// level is how grave a line of Postgres is to us. LOG is its everyday talk, and
+// FATAL ends a session, not the server. An ERROR is the answer to a statement: who
+// sent that has it, too, and may have reckoned with it.
+func level(m message) slog.Level {
+	switch {
+	case m.severity == "PANIC":
 		return slog.LevelError
-	case "FATAL", "ERROR", "WARNING":
+	case m.severity == "FATAL" && m.text != stopped, m.severity == "WARNING":
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

@@ -15,7 +15,7 @@ type Channel string
 // The channels.
 const (
 	BellConfig  Channel = "meshhook_config"  // endpoints, secrets or workflows changed
-	BellRuns    Channel = "meshhook_runs"    // runs are ready, or were canceled
+	BellRuns    Channel = "meshhook_runs"    // runs are ready
 	BellJournal Channel = "meshhook_journal" // there are new entries
 )
 

@@ -243,7 +243,7 @@ func (t *Tenant) changeEndpoints(ctx context.Context, doing string, fn func(pgx.
 // secrets, for ingress, which keeps them until the configuration changes.
 func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, err error) {
 	err = db.inTx(ctx, "reading webhooks", func(tx pgx.Tx) error {
-		secrets, err := db.endpointSecrets(ctx, tx)
+		secrets, unreadable, err := db.endpointSecrets(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -253,7 +253,7 @@ func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, 
 		}
 		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (live meshhook.LiveEndpoint, err error) {
 			live.Endpoint, err = scanEndpoint(row, &live.Version)
-			live.Secrets = secrets[live.Endpoint.ID]
+			live.Secrets, live.Unreadable = secrets[live.Endpoint.ID], unreadable[live.Endpoint.ID]
 			return live, err
 		})
 		return err
@@ -261,22 +261,28 @@ func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, 
 	return list, err
 }
 
-func (db *DB) endpointSecrets(ctx context.Context, tx pgx.Tx) (map[meshhook.ID][]meshhook.EndpointSecret, error) {
+// endpointSecrets reads the active secrets by endpoint. One that cannot be opened
+// is told apart, so that it closes its own webhook only.
+func (db *DB) endpointSecrets(ctx context.Context, tx pgx.Tx) (secrets map[meshhook.ID][]meshhook.EndpointSecret, unreadable map[meshhook.ID]error, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id, endpoint_id, value, created_at, expires_at FROM endpoint_secrets
 		 WHERE expires_at IS NULL OR expires_at > now() ORDER BY id DESC`)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	secrets := map[meshhook.ID][]meshhook.EndpointSecret{}
+	secrets, unreadable = map[meshhook.ID][]meshhook.EndpointSecret{}, map[meshhook.ID]error{}
 	var s meshhook.EndpointSecret
 	var sealed []byte
 	_, err = pgx.ForEachRow(rows, []any{&s.ID, &s.EndpointID, &sealed, &s.CreatedAt, &s.ExpiresAt}, func() error {
 		inUTC(&s.CreatedAt, s.ExpiresAt)
 		value, err := db.openText("endpoint_secrets.value", s.ID, sealed)
+		if err != nil {
+			unreadable[s.EndpointID] = err
+			return nil
+		}
 		s.Value = meshhook.NewSecret(value)
 		secrets[s.EndpointID] = append(secrets[s.EndpointID], s)
-		return err
+		return nil
 	})
-	return secrets, err
+	return secrets, unreadable, err
 }

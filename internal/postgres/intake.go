@@ -114,9 +114,9 @@ const (
 
 	insertRuns = `
 		INSERT INTO runs (id, project_id, workflow_id, workflow, version, event_id, webhook, status, wake_at)
-		SELECT u.id, u.project_id, u.workflow_id, u.workflow, u.version, u.event_id, u.webhook, 'queued', u.wake_at
-		  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::timestamptz[], $9::uuid[], $10::bytea[])
-		       AS u (id, project_id, workflow_id, workflow, version, event_id, webhook, wake_at, endpoint_id, dedup_key)
+		SELECT u.id, u.project_id, u.workflow_id, u.workflow, u.version, u.event_id, u.webhook, 'queued', now()
+		  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::uuid[], $9::bytea[])
+		       AS u (id, project_id, workflow_id, workflow, version, event_id, webhook, endpoint_id, dedup_key)
 		 WHERE NOT EXISTS (SELECT FROM dedup_keys d WHERE d.endpoint_id = u.endpoint_id AND d.key = u.dedup_key AND d.event_id <> u.event_id)`
 
 	insertIntakeEntries = `

@@ -88,7 +88,6 @@ func runColumns(rows []intakeRow) []any {
 		column(rows, func(r *intakeRow) int { return r.Run.Version }),
 		ids(rows, func(r *intakeRow) meshhook.ID { return r.Event.ID }),
 		column(rows, func(r *intakeRow) string { return r.Event.Webhook }),
-		column(rows, func(r *intakeRow) time.Time { return r.Event.ReceivedAt }),
 		ids(rows, func(r *intakeRow) meshhook.ID { return r.Event.EndpointID }),
 		column(rows, func(r *intakeRow) []byte { return r.dedupKey }),
 	}

@@ -134,11 +134,11 @@ func (db *DB) scanEntry(row pgx.CollectableRow) (e meshhook.Entry, err error) {
 // at; for the zero time, the present or later, the one after everything that is
 // committed.
 func (t *Tenant) CursorAt(ctx context.Context, at time.Time) (meshhook.Cursor, error) {
-	if at.IsZero() {
-		at = time.Now()
-	}
 	var first int64
 	err := t.inTx(ctx, "reading the journal", func(tx pgx.Tx) error {
+		if at.IsZero() || !at.Before(time.Now()) {
+			return tx.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint`).Scan(&first)
+		}
 		return tx.QueryRow(ctx, `
 			SELECT least(
 				(SELECT xact::text::bigint FROM journal WHERE project_id = $1 AND id >= $2 ORDER BY xact LIMIT 1),

@@ -33,9 +33,6 @@ func (db *DB) Move(ctx context.Context, m meshhook.RunMove) error {
 	if !held {
 		return meshhook.Errorf(meshhook.CodeLeaseLost, "run %s is in other hands now", m.RunID)
 	}
-	if m.Status == meshhook.RunQueued {
-		db.Ring(BellRuns)
-	}
 	db.Ring(BellJournal)
 	return nil
 }
@@ -74,12 +71,12 @@ func (db *DB) sealMove(m meshhook.RunMove) (row moveRow, err error) {
 const (
 	updateRuns = `
 		UPDATE runs r
-		   SET status = u.status, waiting_for = u.waiting_for, wake_at = u.wake_at, finished_at = u.finished_at,
+		   SET status = u.status, waiting_for = u.waiting_for, wake_at = now() + u.wake_in, finished_at = u.finished_at,
 		       lease_owner = CASE WHEN u.status = 'running' THEN r.lease_owner END,
 		       lease_until = CASE WHEN u.status = 'running' THEN r.lease_until END,
 		       output = u.output, failure_reason = u.failure_reason, failure = u.failure, failed_step = u.failed_step
-		  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[], $10::text[])
-		       AS u (id, fence, status, waiting_for, wake_at, finished_at, output, failure_reason, failure, failed_step)
+		  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::interval[], $6::timestamptz[], $7::bytea[], $8::text[], $9::bytea[], $10::text[])
+		       AS u (id, fence, status, waiting_for, wake_in, finished_at, output, failure_reason, failure, failed_step)
 		 WHERE r.id = u.id AND r.fence = u.fence AND r.status = 'running'
 		RETURNING r.id, r.fence`
 
@@ -152,13 +149,23 @@ func moveColumns(rows []moveRow) []any {
 		column(rows, func(r *moveRow) int64 { return r.Fence }),
 		column(rows, func(r *moveRow) string { return string(r.Status) }),
 		column(rows, func(r *moveRow) string { return string(r.WaitingFor) }),
-		column(rows, func(r *moveRow) *time.Time { return orNull(r.WakeAt) }),
+		column(rows, func(r *moveRow) *time.Duration { return untilOrNull(r.WakeAt) }),
 		column(rows, func(r *moveRow) *time.Time { return orNull(r.FinishedAt) }),
 		column(rows, func(r *moveRow) []byte { return r.output }),
 		column(rows, func(r *moveRow) string { return string(failureOf(r.Error).Reason) }),
 		column(rows, func(r *moveRow) []byte { return r.failure }),
 		column(rows, func(r *moveRow) string { return failureOf(r.Error).Step }),
 	}
+}
+
+// untilOrNull is how long it is until t, or NULL for the zero time. The server adds
+// it to its own clock, by which runs are claimed: the two may differ.
+func untilOrNull(t time.Time) *time.Duration {
+	if t.IsZero() {
+		return nil
+	}
+	wait := max(time.Until(t), 0)
+	return &wait
 }
 
 // orNull turns the zero time into NULL.

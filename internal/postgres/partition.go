@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -35,25 +37,31 @@ var partitioned = []struct {
 // partitionsAhead. Those that exist are left alone; daemons may do this together.
 func (db *DB) EnsurePartitions(ctx context.Context, now time.Time) error {
 	missing, err := missingPartitions(ctx, db.pool, now)
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return translate(err, "reading the partitions")
 	}
-	return db.inTx(ctx, "making partitions", func(tx pgx.Tx) error {
-		// One maker at a time; the next one finds them made.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('meshhook.partitions'))`); err != nil {
-			return err
-		}
-		missing, err := missingPartitions(ctx, tx, now)
-		if err != nil {
-			return err
-		}
-		for _, p := range missing {
-			if _, err := tx.Exec(ctx, p.create()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var errs []error
+	for _, p := range missing {
+		// One transaction each: a lock that is not to be had keeps one from being made.
+		errs = append(errs, db.inTx(ctx, "making "+p.name(), func(tx pgx.Tx) error { return p.make(ctx, tx) }))
+	}
+	return errors.Join(errs...)
+}
+
+// partitionLocks: one maker at a time, and nobody waits for long behind a maker
+// that waits for a long reader. It comes again within the hour.
+const partitionLocks = `SET LOCAL lock_timeout = '300ms'; SELECT pg_advisory_xact_lock(hashtext('meshhook.partitions'))`
+
+func (p partition) make(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, partitionLocks); err != nil {
+		return err
+	}
+	var made bool
+	if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, p.name()).Scan(&made); err != nil || made {
+		return err
+	}
+	_, err := tx.Exec(ctx, p.create())
+	return err
 }
 
 // partition is one slice of a partitioned table.
@@ -65,14 +73,15 @@ type partition struct {
 func (p partition) name() string { return p.table + "_" + p.from.Format("20060102") }
 
 // create makes the partition and moves into it what fell into the default one
-// while nobody was there to make it. Attaching a table, other than creating a
-// partition, does not make readers and writers wait.
+// while nobody was there to make it. The default partition is locked, so that
+// nothing falls into it meanwhile.
 func (p partition) create() string {
 	id := "id"
 	if p.table == "run_steps" {
 		id = "run_id"
 	}
-	return fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
+	return fmt.Sprintf(`LOCK TABLE %[2]s_default IN ACCESS EXCLUSIVE MODE;
+		CREATE TABLE %[1]s (LIKE %[2]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
 		WITH moved AS (DELETE FROM %[2]s WHERE %[5]s >= '%[3]s' AND %[5]s < '%[4]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved;
 		ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY; ALTER TABLE %[1]s FORCE ROW LEVEL SECURITY;
 		ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
@@ -90,13 +99,8 @@ func wantedPartitions(now time.Time) []partition {
 	return list
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func missingPartitions(ctx context.Context, q querier, now time.Time) ([]partition, error) {
-	rows, err := q.Query(ctx, `
+func missingPartitions(ctx context.Context, pool *pgxpool.Pool, now time.Time) ([]partition, error) {
+	rows, err := pool.Query(ctx, `
 		SELECT c.relname FROM pg_class c
 		  JOIN pg_inherits i ON i.inhrelid = c.oid
 		 WHERE c.relnamespace = current_schema()::regnamespace`)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,22 +21,20 @@ const expiryWindow = 6 * time.Hour
 func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error) {
 	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "journal": r.Journal}
 	// Steps go before their runs, and runs before their events.
+	// One that cannot be dropped now, for a lock that somebody holds, waits an hour.
+	var errs []error
 	for _, table := range []string{"journal", "run_steps", "runs", "events"} {
 		old, err := db.oldPartitions(ctx, table, now.Add(-keep[table]))
-		if err != nil {
-			return dropped, err
-		}
+		errs = append(errs, err)
 		for _, p := range old {
 			gone, err := db.dropPartition(ctx, p)
-			if err != nil {
-				return dropped, err
-			}
+			errs = append(errs, err)
 			if gone {
 				dropped = append(dropped, p.name())
 			}
 		}
 	}
-	return dropped, db.inTx(ctx, "expiring events", func(tx pgx.Tx) error {
+	errs = append(errs, db.inTx(ctx, "expiring events", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM dedup_keys WHERE expires_at < $1`, now); err != nil {
 			return err
 		}
@@ -43,7 +42,8 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 		_, err := tx.Exec(ctx, `DELETE FROM events WHERE status = 'rejected' AND id >= $1 AND id < $2`,
 			meshhook.FirstIDAt(over.Add(-expiryWindow)), meshhook.FirstIDAt(over))
 		return err
-	})
+	}))
+	return dropped, errors.Join(errs...)
 }
 
 // oldPartitions lists a table's partitions whose slice ended before the time.
@@ -85,8 +85,8 @@ func (db *DB) dropPartition(ctx context.Context, p partition) (gone bool, err er
 		"events":    `SELECT EXISTS (SELECT FROM runs WHERE event_id >= $1 AND event_id < $2 AND status IN ('queued', 'running', 'waiting'))`,
 	}[p.table]
 	err = db.inTx(ctx, "dropping "+p.name(), func(tx pgx.Tx) error {
-		// DROP takes a lock for which no request may have to wait for long.
-		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '2s'`); err != nil {
+		// While DROP waits for its lock, everybody else waits behind it.
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '300ms'`); err != nil {
 			return err
 		}
 		if needed != "" {

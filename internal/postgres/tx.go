@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,7 +36,13 @@ func (db *DB) inTx(ctx context.Context, doing string, fn func(tx pgx.Tx) error) 
 	return db.begin(ctx, beginSystem, doing, fn)
 }
 
+// transactionTimeout bounds a transaction: a server that has silently gone must
+// not hold a loop for as long as TCP goes on trying.
+const transactionTimeout = 30 * time.Second
+
 func (db *DB) begin(ctx context.Context, begin, doing string, fn func(tx pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, transactionTimeout)
+	defer cancel()
 	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 	return translate(err, doing)
 }

@@ -168,8 +168,7 @@ func (m *model) press(msg tea.KeyMsg) tea.Cmd {
 	case key.Matches(msg, m.keys.quit):
 		return tea.Quit
 	case key.Matches(msg, m.keys.help):
-		m.openHelp()
-		return nil
+		return m.toggleHelp()
 	}
 	if p := m.page(); p != nil {
 		return m.pressPage(p, msg)

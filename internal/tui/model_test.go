@@ -82,7 +82,7 @@ func TestScreen_States(t *testing.T) {
 			s.feedIn(story()[7])
 			s.press("enter")
 		},
-		"keys": func(s *screen) { s.press("? ?") },
+		"keys": func(s *screen) { s.press("?") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -98,13 +98,14 @@ func (m *model) push(to target, title string) *page {
 	return p
 }
 
-// openHelp shows the keys, unless they are shown.
-func (m *model) openHelp() {
+// toggleHelp shows the keys, or closes their page.
+func (m *model) toggleHelp() tea.Cmd {
 	if p := m.page(); p != nil && p.target == (target{}) {
-		return
+		return m.back()
 	}
 	p := m.push(target{}, "keys")
 	p.show(helpContent(m.keys), nil)
+	return nil
 }
 
 // load asks the store for a page's thing. While an answer is awaited no second
