@@ -1,8 +1,8 @@
 // Package pgtest gives each test a fresh, migrated database on a real server.
 //
 // The server is that of MESHHOOK_TEST_DATABASE_URL, whose role must be allowed
-// to create databases, or a private one that the test run starts and its last
-// package stops. A template database, named by the hash of the migrations, is
+// to create databases, or a private one that the test run starts, and that stays
+// for the next run. A template database, named by the hash of the migrations, is
 // made once; each test clones it. It is a database for each test and neither a
 // schema nor a transaction, because LISTEN and NOTIFY know databases only and
 // fire at commit only.
