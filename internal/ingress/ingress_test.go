@@ -354,6 +354,31 @@ func TestDedupByExpression(t *testing.T) {
 	require.Contains(t, string(h.events()[0].Findings), "dedup")
 }
 
+// What differs only behind the longest key that is kept still differs.
+func TestLongDedupKeysKeepTheirDifference(t *testing.T) {
+	t.Parallel()
+	h := build(t, func(e *meshhook.Endpoint) { e.Dedup = ".event.body.id" })
+	long := strings.Repeat("x", 2000)
+	require.Equal(t, "accepted", h.send(h.request(`{"id":"`+long+`a"}`)).Status)
+	require.Equal(t, "accepted", h.send(h.request(`{"id":"`+long+`b"}`)).Status)
+	require.Equal(t, "duplicate", h.send(h.request(`{"id":"`+long+`a"}`)).Status)
+}
+
+// A request that is refused before its body is looked at is answered although the
+// body never comes, and is logged.
+func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	h := build(t, func(e *meshhook.Endpoint) { e.Enabled = false })
+	reader, writer := io.Pipe()
+	t.Cleanup(func() { require.NoError(t, writer.Close()) })
+	r := h.request("")
+	r.Body, r.ContentLength = reader, 100
+	require.Equal(t, http.StatusGone, h.send(r).code)
+	events := h.events()
+	require.Len(t, events, 1)
+	require.True(t, events[0].BodyTruncated)
+}
+
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	h := build(t, func(e *meshhook.Endpoint) { e.Filter = `.event.body.kind == "order"` })

@@ -36,7 +36,8 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	if !c.body.begun {
 		c.readLeftover()
 	}
-	ctx, cancel := context.WithTimeout(ctx, rejectTimeout)
+	// A sender that is cut off or gone is logged all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rejectTimeout)
 	defer cancel()
 	event := c.asEvent()
 	event.Status, event.Code, event.Reason = meshhook.EventRejected, refusal.code, refusal.message

@@ -2,11 +2,9 @@ package postgres_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -15,25 +13,6 @@ import (
 )
 
 const notMigrated = "the database has not been migrated; run 'meshhook migrate up'"
-
-// emptyURL makes a database with nothing in it.
-func emptyURL(t *testing.T) string {
-	t.Helper()
-	neighbour := pgtest.URL(t)
-	name := "test_" + strings.ReplaceAll(meshhook.NewID().String(), "-", "")
-	conn := connect(t, neighbour)
-	_, err := conn.Exec(t.Context(), "CREATE DATABASE "+name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx := context.Background() // the test's own has ended
-		last, err := pgx.Connect(ctx, neighbour)
-		require.NoError(t, err)
-		_, err = last.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
-		require.NoError(t, err)
-		require.NoError(t, last.Close(ctx))
-	})
-	return neighbour + " dbname=" + name // the last one counts
-}
 
 func open(t *testing.T, url string) *postgres.DB {
 	t.Helper()
@@ -47,7 +26,7 @@ func open(t *testing.T, url string) *postgres.DB {
 func TestMigrateRaces(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	url := emptyURL(t)
+	url := pgtest.EmptyURL(t)
 	dbs := []*postgres.DB{open(t, url), open(t, url), open(t, url)}
 
 	// An empty database says what to do, whatever it is asked.
