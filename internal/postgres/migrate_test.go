@@ -41,7 +41,7 @@ func TestMigrateRaces(t *testing.T) {
 	require.ErrorContains(t, dbs[0].Unseal(ctx, pgtest.MasterKey(t)), notMigrated)
 	list, err := dbs[0].Migrations(ctx)
 	require.NoError(t, err)
-	require.Equal(t, []postgres.Migration{{Number: 1, Name: "0001_init.sql"}}, list)
+	require.Equal(t, []postgres.Migration{{Number: 1, Name: "0001_init.sql"}, {Number: 2, Name: "0002_ingress.sql"}}, list)
 
 	type outcome struct {
 		applied int
@@ -84,7 +84,7 @@ func TestMigrateRefusesWhatANewerOneMade(t *testing.T) {
 	h.system(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
 	applied, err := h.db.Migrate(ctx)
 	requireCode(t, meshhook.CodeConflict, err)
-	require.EqualError(t, err, "the database was migrated to 9999 by a newer meshhook, this one knows 1; use the newer binary")
+	require.EqualError(t, err, "the database was migrated to 9999 by a newer meshhook, this one knows 2; use the newer binary")
 	require.Zero(t, applied)
 }
 
