@@ -44,8 +44,9 @@ func TestEveryCommandIsExplained(t *testing.T) {
 // The commands and their own flags are those of the contract.
 func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
-	const endpoint = "allow-ip dedup description filter max-body method path rate-limit response schema tolerance verify " +
-		"verify-algorithm verify-encoding verify-header verify-id-header verify-prefix verify-template verify-timestamp-header workflow"
+	const endpoint = "allow-ip confirm-subscription dedup description filter max-body method path rate-limit response schema tolerance verify " +
+		"verify-algorithm verify-audience verify-claim verify-encoding verify-header verify-id-header verify-issuer verify-jwks-url verify-prefix " +
+		"verify-query verify-secret-encoding verify-template verify-timestamp-format verify-timestamp-header workflow"
 	const secret = "secret secret-env secret-file secret-stdin"
 	want := map[string]string{
 		"": "", "daemon": "admin-listen listen only",

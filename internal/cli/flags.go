@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // choice is a flag that takes one of some words.
@@ -81,6 +82,24 @@ func (r *rateFlag) Set(text string) error {
 		r.limit = &limit
 	}
 	return err
+}
+
+// schemeFlag is the name of a verification scheme.
+type schemeFlag string
+
+// Type is what help shows for the value.
+func (s *schemeFlag) Type() string { return "scheme" }
+
+func (s *schemeFlag) String() string { return string(*s) }
+
+// Set refuses a name that is not one, and says which was probably meant.
+func (s *schemeFlag) Set(text string) error {
+	if _, known := signature.Find(text); !known {
+		_, err := signature.New(meshhook.Verification{Scheme: text})
+		return err
+	}
+	*s = schemeFlag(text)
+	return nil
 }
 
 // networksFlag reads networks in CIDR notation, or addresses; an empty one takes

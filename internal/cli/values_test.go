@@ -139,7 +139,7 @@ func TestTheCurlLineIsSigned(t *testing.T) {
 				header.Set(name, value)
 			}
 		}
-		_, failure := verifier.Verify(signature.Request{
+		_, failure := verifier.Verify(t.Context(), signature.Request{
 			Method: "PUT", URL: "http://localhost/hooks/a", Header: header, Body: []byte(sampleBody), Now: time.Now(),
 		}, []signature.Key{{Value: secret}})
 		require.Nil(t, failure, scheme)

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -144,19 +146,31 @@ func verificationText(v meshhook.Verification) string {
 	parts := []string{v.Scheme}
 	for _, p := range [][2]string{
 		{"header", v.Header},
+		{"query", v.Query},
 		{"prefix", v.Prefix},
 		{"algorithm", v.Algorithm},
 		{"encoding", v.Encoding},
+		{"secret encoding", v.SecretEncoding},
 		{"template", v.Template},
 		{"timestamp header", v.TimestampHeader},
+		{"timestamp format", v.TimestampFormat},
 		{"id header", v.IDHeader},
+		{"issuer", v.Issuer},
+		{"audience", v.Audience},
+		{"keys", v.JWKSURL},
 	} {
 		if p[1] != "" {
 			parts = append(parts, p[0]+" "+p[1])
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(v.Claims)) {
+		parts = append(parts, "claim "+name+"="+v.Claims[name])
+	}
 	if v.Tolerance != 0 {
 		parts = append(parts, "tolerance "+v.Tolerance.String())
+	}
+	if v.ConfirmSubscription {
+		parts = append(parts, "confirms subscriptions")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -243,7 +257,7 @@ func newWebhookSchemesCmd(a *app) *cobra.Command {
 }
 
 func runWebhookSchemes(a *app) error {
-	return printList(a, signature.Schemes(), []string{"scheme", "header", "secret", "docs"}, func(t *table, s signature.Scheme) {
-		t.add(s.Name, s.Header, s.SecretHint, s.Docs)
+	return printList(a, signature.Schemes(), []string{"scheme", "header", "algorithm", "secret", "docs"}, func(t *table, s signature.Scheme) {
+		t.add(s.Name, s.Place(), s.Method(), s.SecretHint, s.Docs)
 	})
 }

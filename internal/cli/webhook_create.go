@@ -74,6 +74,9 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 			return err
 		}
 		view := webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path)}
+		if _, view.Secrets, err = s.project.Endpoint(ctx, e.ID.String()); err != nil {
+			return err
+		}
 		if generated {
 			view.Secret = secret.Reveal()
 		}
@@ -95,6 +98,16 @@ func (a *app) adviseOn(v webhookView) {
 	if v.Secret != "" {
 		a.note("the secret is shown this once; give it to the sender now")
 	}
+	verifier, err := signature.New(v.Verification)
+	if err != nil {
+		return // not reached: it was made of the same
+	}
+	switch scheme := verifier.Scheme(); {
+	case scheme.SecretOptional && len(v.Secrets) == 0:
+		a.note("hint: it has no secret yet: %s", scheme.SecretHint)
+	case scheme.Query != "":
+		a.note("hint: the sender puts its token behind the URL, as ?%s=…", scheme.Query)
+	}
 }
 
 // warnIfOpen warns of the scheme that verifies nothing.
@@ -105,7 +118,7 @@ func (a *app) warnIfOpen(scheme string) {
 }
 
 // selfChosen are the schemes whose secret is made here and given to the sender.
-var selfChosen = []string{"hmac", "token", "basic", "standard-webhooks"}
+var selfChosen = []string{"hmac", "token", "basic", "jwt", "standard-webhooks"}
 
 // provider tells whether a scheme is that of a provider.
 func provider(scheme string) bool {
@@ -114,17 +127,19 @@ func provider(scheme string) bool {
 }
 
 // forScheme returns the secret that the flags say; without them, it generates
-// one, or asks for the one that the provider has.
+// one, or asks for the one that the provider has. It is zero where the scheme needs
+// none from here: it takes none, or its secret comes with the provider's handshake.
 func (f *secretFlags) forScheme(ctx context.Context, a *app, verifier *signature.Verifier) (secret meshhook.Secret, generated bool, err error) {
 	scheme := verifier.Scheme()
 	switch {
 	case f.given(a) > 0:
 		secret, err = f.read(a)
-	case provider(scheme.Name):
+	case scheme.SecretFormat == signature.SecretUnused || scheme.SecretOptional:
+		return meshhook.Secret{}, false, nil
+	case provider(scheme.Name) || verifier.GenerateSecret().IsZero():
 		secret, err = f.ask(ctx, a, "secret of "+scheme.Name, scheme.SecretHint)
 	default:
-		secret = verifier.GenerateSecret()
-		generated = !secret.IsZero()
+		secret, generated = verifier.GenerateSecret(), true
 	}
 	if err != nil {
 		return secret, false, err

@@ -55,14 +55,24 @@ func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
 	for _, s := range signature.Schemes() {
 		names = append(names, s.Name)
 	}
-	addChoice(cmd, &v.Scheme, "verify", "`scheme` by which requests are verified", names)
+	flags.Var((*schemeFlag)(&v.Scheme), "verify", "`scheme` by which requests are verified; 'meshhook webhook schemes' lists them")
+	completeFlag(cmd, "verify", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&v.Header, "verify-header", "", "header of the signature or token, where it is not the scheme's")
+	flags.StringVar(&v.Query, "verify-query", "", "query parameter of the token, where no header carries it")
 	flags.StringVar(&v.Prefix, "verify-prefix", "", "what stands before the signature or token in the header")
-	addChoice(cmd, &v.Algorithm, "verify-algorithm", "hash of the signature", []string{"sha1", "sha256", "sha384", "sha512"})
+	flags.StringVar(&v.Algorithm, "verify-algorithm", "", "`hash` of the signature: sha1, sha256, sha384 or sha512; for jwt the algorithm, like RS256")
+	completeFlag(cmd, "verify-algorithm", cobra.FixedCompletions([]string{"sha1", "sha256", "sha384", "sha512", "HS256", "RS256", "PS256", "ES256", "EdDSA"}, cobra.ShellCompDirectiveNoFileComp))
 	addChoice(cmd, &v.Encoding, "verify-encoding", "encoding of the signature", []string{"hex", "base64", "base64url"})
+	addChoice(cmd, &v.SecretEncoding, "verify-secret-encoding", "how the secret's text is the key", []string{"raw", "hex", "base64"})
 	flags.StringVar(&v.Template, "verify-template", "", "what is signed, over {body} {timestamp} {id} {url} {method}")
 	flags.StringVar(&v.TimestampHeader, "verify-timestamp-header", "", "header of the time of signing")
+	addChoice(cmd, &v.TimestampFormat, "verify-timestamp-format", "how that time is written", []string{"unix", "unix-ms", "rfc3339"})
 	flags.StringVar(&v.IDHeader, "verify-id-header", "", "header of the message's id")
+	flags.StringVar(&v.Issuer, "verify-issuer", "", "iss that a JWT must claim")
+	flags.StringVar(&v.Audience, "verify-audience", "", "aud that a JWT must claim")
+	flags.StringToStringVar(&v.Claims, "verify-claim", nil, "claim that a JWT must have, `name=value`; may be given several times")
+	flags.StringVar(&v.JWKSURL, "verify-jwks-url", "", "https `URL` of the keys of JWTs, instead of a secret")
+	flags.BoolVar(&v.ConfirmSubscription, "confirm-subscription", false, "confirm subscriptions by calling the URL that the provider sends (sns)")
 	addDuration(flags, &v.Tolerance, "tolerance", "how far the time of signing may lie from now, a `duration` like 5m")
 }
 
@@ -103,10 +113,16 @@ func (f *webhookFlags) applyVerification(a *app, v *meshhook.Verification) {
 	}
 	for flag, to := range map[string][2]*string{
 		"verify-header":           {&v.Header, &given.Header},
+		"verify-query":            {&v.Query, &given.Query},
 		"verify-prefix":           {&v.Prefix, &given.Prefix},
 		"verify-algorithm":        {&v.Algorithm, &given.Algorithm},
 		"verify-encoding":         {&v.Encoding, &given.Encoding},
+		"verify-secret-encoding":  {&v.SecretEncoding, &given.SecretEncoding},
 		"verify-template":         {&v.Template, &given.Template},
+		"verify-timestamp-format": {&v.TimestampFormat, &given.TimestampFormat},
+		"verify-issuer":           {&v.Issuer, &given.Issuer},
+		"verify-audience":         {&v.Audience, &given.Audience},
+		"verify-jwks-url":         {&v.JWKSURL, &given.JWKSURL},
 		"verify-timestamp-header": {&v.TimestampHeader, &given.TimestampHeader},
 		"verify-id-header":        {&v.IDHeader, &given.IDHeader},
 	} {
@@ -116,6 +132,12 @@ func (f *webhookFlags) applyVerification(a *app, v *meshhook.Verification) {
 	}
 	if a.flags.Changed("tolerance") {
 		v.Tolerance = given.Tolerance
+	}
+	if a.flags.Changed("verify-claim") {
+		v.Claims = given.Claims
+	}
+	if a.flags.Changed("confirm-subscription") {
+		v.ConfirmSubscription = given.ConfirmSubscription
 	}
 }
 

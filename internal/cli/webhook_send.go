@@ -42,7 +42,11 @@ func curlLine(verifier *signature.Verifier, e meshhook.Endpoint, url string, sec
 	if !generated && (kind == signature.EngineToken || kind == signature.EngineBasic) {
 		return "", nil
 	}
+	url = verifier.SignedURL(url, signature.Key{Value: secret})
 	method, header, err := sign(verifier, e, url, []byte(sampleBody), secret)
+	if meshhook.ErrorCode(err) == meshhook.CodeInvalid {
+		return "", nil // only the provider can sign
+	}
 	if err != nil {
 		return "", err
 	}
@@ -152,7 +156,8 @@ func send(ctx context.Context, c *config.Config, e meshhook.Endpoint, secret mes
 	if err != nil {
 		return egress.Reply{}, err
 	}
-	method, header, err := sign(verifier, e, webhookURL(c, e.Path), body, secret)
+	key := signature.Key{Value: secret}
+	method, header, err := sign(verifier, e, verifier.SignedURL(webhookURL(c, e.Path), key), body, secret)
 	if err != nil {
 		return egress.Reply{}, err
 	}
@@ -166,7 +171,7 @@ func send(ctx context.Context, c *config.Config, e meshhook.Endpoint, secret mes
 		return egress.Reply{}, err
 	}
 	defer client.Close()
-	reply, err := client.Do(ctx, egress.Call{Method: method, URL: "http://" + host + ingress.Prefix + e.Path, Header: header, Body: body})
+	reply, err := client.Do(ctx, egress.Call{Method: method, URL: verifier.SignedURL("http://"+host+ingress.Prefix+e.Path, key), Header: header, Body: body})
 	if err != nil {
 		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
 	}

@@ -123,6 +123,9 @@ func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) erro
 			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s verifies nothing, so it has no secret; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
 		}
 		secret, generated, err := o.secret.forScheme(ctx, a, verifier)
+		if err == nil && secret.IsZero() { // which a new webhook may have
+			secret, err = o.secret.ask(ctx, a, "new secret", verifier.Scheme().SecretHint)
+		}
 		if err != nil {
 			return err
 		}

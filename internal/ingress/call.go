@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
@@ -24,6 +25,10 @@ type call struct {
 	body body
 	// secret is the endpoint secret that matched.
 	secret *meshhook.ID
+	// handshake is the answer to a provider's question; nil for everything else.
+	handshake *signature.Reply
+	// presented stands for the credential of a request that comes from the event log.
+	presented *signature.Presented
 	// quota is the endpoint's rate limit after this request; nil before it was asked.
 	quota *quota
 	// payload is the decoded body, where its content type is JSON.
@@ -48,7 +53,7 @@ func (c *call) asEvent() *meshhook.Event {
 	c.event = &meshhook.Event{
 		ID: c.id, ProjectID: c.door.ProjectID, EndpointID: c.door.ID, Webhook: c.door.Path,
 		Status: meshhook.EventAccepted, ReceivedAt: c.now, RemoteAddr: c.sender.String(),
-		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: header,
+		Method: r.Method, Path: r.URL.Path, Query: c.door.verifier.RedactQuery(r.URL.RawQuery), Header: header,
 		ContentType: strings.ToValidUTF8(r.Header.Get("Content-Type"), "\uFFFD"), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
 	}
 	return c.event

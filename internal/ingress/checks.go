@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -27,9 +28,14 @@ func (h *Handler) enabled(_ context.Context, c *call) *refusal {
 	return refuse(meshhook.CodeWebhookDisabled, "this webhook is disabled")
 }
 
+// method refuses what the webhook does not answer. A provider's question may come
+// by a method of its own.
 func (h *Handler) method(_ context.Context, c *call) *refusal {
 	if slices.Contains(c.door.Methods, c.request.Method) {
 		return nil
+	}
+	if refusal := h.greet(c); refusal != nil || c.handshake != nil {
+		return refusal
 	}
 	allow := strings.Join(c.door.Methods, ", ")
 	refusal := refuse(meshhook.CodeMethodNotAllowed, "this webhook answers %s, not %s", allow, c.request.Method)
@@ -80,37 +86,60 @@ func (h *Handler) leave(c *call) {
 	}
 }
 
+// signed is the request as its signature is checked, with this body.
+func (h *Handler) signed(c *call, body []byte) signature.Request {
+	return signature.Request{Method: c.request.Method, URL: h.url(c.request), Header: c.request.Header, Body: body, Now: c.now, Presented: c.presented}
+}
+
 // verify checks the signature on the bytes before anything looks into them. A
 // sender may have signed a compressed body before or after compressing it.
-func (h *Handler) verify(_ context.Context, c *call) *refusal {
-	request := signature.Request{
-		Method: c.request.Method, URL: h.url(c.request), Header: c.request.Header, Body: c.body.decoded, Now: c.now,
-	}
-	key, failure := c.door.verifier.Verify(request, c.door.keys(c.now))
+func (h *Handler) verify(ctx context.Context, c *call) *refusal {
+	request, keys := h.signed(c, c.body.decoded), c.door.keys(c.now)
+	key, failure := c.door.verifier.Verify(ctx, request, keys)
 	if failure != nil && c.body.compressed() {
 		request.Body = c.body.raw
-		key, failure = c.door.verifier.Verify(request, c.door.keys(c.now))
+		key, failure = c.door.verifier.Verify(ctx, request, keys)
 	}
-	if failure != nil {
+	switch {
+	case failure == nil:
+	case failure.Reason == signature.ReasonKeysUnavailable: // nothing is said against the request
+		c.findings = failure
+		return unavailable(failure.Message)
+	default:
 		c.findings = failure
 		return refuse(meshhook.CodeInvalidSignature, "%s", failure.Message)
 	}
 	if id, err := meshhook.ParseID(key.ID); err == nil {
 		c.secret = &id
 	}
-	return nil
+	return h.shake(c, true)
 }
 
-// url is the request's URL as its sender knows it.
+// url is the request's URL as its sender knows it: by public_url, by what a
+// trusted proxy says of it, or as it came.
 func (h *Handler) url(r *http.Request) string {
 	if h.publicURL != "" {
 		return h.publicURL + r.URL.RequestURI()
 	}
-	scheme := "http"
+	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host + r.URL.RequestURI()
+	if port, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && trusted(port.Addr().Unmap().WithZone(""), h.proxies) {
+		scheme = lastOf(r.Header, "X-Forwarded-Proto", scheme)
+		host = lastOf(r.Header, "X-Forwarded-Host", host)
+	}
+	return scheme + "://" + host + r.URL.RequestURI()
+}
+
+// lastOf is the last value of a header that each proxy may add to: that of the
+// one before us. Without any it is otherwise.
+func lastOf(header http.Header, name, otherwise string) string {
+	values := strings.Split(strings.Join(header.Values(name), ","), ",")
+	if last := strings.TrimSpace(values[len(values)-1]); last != "" {
+		return last
+	}
+	return otherwise
 }
 
 // schema checks a JSON payload against the endpoint's schema.

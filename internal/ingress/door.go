@@ -34,22 +34,24 @@ type door struct {
 // Check compiles an endpoint's configuration and returns what is wrong with it,
 // for the commands that create and change endpoints.
 func Check(e meshhook.Endpoint) error {
-	return newDoor(meshhook.LiveEndpoint{Endpoint: e}).broken
+	return newDoor(meshhook.LiveEndpoint{Endpoint: e}, nil).broken
 }
 
-func newDoor(live meshhook.LiveEndpoint) *door {
+// newDoor compiles an endpoint. Keys that have to be fetched come from the keyring.
+func newDoor(live meshhook.LiveEndpoint, keyring *signature.Keyring) *door {
 	d := &door{Endpoint: live.Endpoint, Version: live.Version, secrets: live.Secrets, broken: live.Unreadable}
-	d.broken = d.compile()
+	d.broken = d.compile(keyring)
 	return d
 }
 
-func (d *door) compile() (err error) {
+func (d *door) compile(keyring *signature.Keyring) (err error) {
 	if d.broken != nil {
 		return d.broken
 	}
 	if d.verifier, err = signature.New(d.Verification); err != nil {
 		return err
 	}
+	d.verifier = d.verifier.WithKeyring(keyring)
 	if d.Schema != nil {
 		if d.schema, err = schema.Compile(d.Schema, schema.Options{}); err != nil {
 			return err

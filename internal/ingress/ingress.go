@@ -21,6 +21,7 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // Prefix is where webhooks live; a webhook's path follows it.
@@ -34,6 +35,8 @@ type Store interface {
 	ConfigVersion(ctx context.Context) (int64, error)
 	// Record stores one request durably before it returns.
 	Record(ctx context.Context, in meshhook.Intake) (meshhook.Recorded, error)
+	// AdoptSecret gives an endpoint that has no active secret this one.
+	AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, secret meshhook.Secret) error
 	// RecordSuppressed notes how many rejections were counted and not stored.
 	RecordSuppressed(ctx context.Context, counts []meshhook.Suppressed) error
 }
@@ -58,6 +61,8 @@ type Options struct {
 	// PublicURL is how the world reaches this listener, for schemes that sign the
 	// URL; "" builds it from the request.
 	PublicURL string
+	// Fetch gets the keys of signatures, and confirms subscriptions; nil for never.
+	Fetch signature.Fetch
 	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
 	MaxInFlight int
 	// Observe is told every outcome; nil for nobody.
@@ -70,6 +75,8 @@ type Handler struct {
 	log       *slog.Logger
 	proxies   []netip.Prefix
 	publicURL string
+	fetch     signature.Fetch
+	keyring   *signature.Keyring
 	observe   func(Outcome)
 	inFlight  chan struct{}
 	counters  limiter.Store
@@ -82,12 +89,15 @@ func New(o Options) *Handler {
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 1024
 	}
+	if o.Fetch == nil {
+		o.Fetch = unfetched
+	}
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
-		observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
+		fetch: o.Fetch, keyring: signature.NewKeyring(o.Fetch), observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
 		counters: memory.NewStore(), rejected: newRejections(),
 	}
 	h.doors.Store(&doors{version: -1})
@@ -141,18 +151,32 @@ func (h *Handler) handle(ctx context.Context, c *call) answer {
 		h.recordRefusal(ctx, c, refusal)
 		return refusal.answer()
 	}
+	if c.handshake != nil {
+		return h.answerHandshake(ctx, c)
+	}
 	return h.record(ctx, c)
 }
 
-// judge is the order of checks of the contract. The endpoint's rate limit comes
-// after the signature, so that forgeries cannot use up its owner's quota.
+// judge is the order of checks of the contract. A handshake ends it: where it is not
+// signed before the signature, and otherwise behind it. The endpoint's rate limit
+// comes after the signature, so that forgeries cannot use up its owner's quota.
 func (h *Handler) judge(ctx context.Context, c *call) *refusal {
-	for _, check := range []func(context.Context, *call) *refusal{
-		h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.verify, h.limit, h.syntax, h.schema,
+	for _, stage := range [][]check{
+		{h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.greeting},
+		{h.verify},
+		{h.limit, h.syntax, h.schema},
 	} {
-		if refusal := check(ctx, c); refusal != nil {
-			return refusal
+		for _, check := range stage {
+			if refusal := check(ctx, c); refusal != nil {
+				return refusal
+			}
+		}
+		if c.handshake != nil {
+			return nil
 		}
 	}
 	return nil
 }
+
+// check is one of the things that a request has to pass.
+type check func(context.Context, *call) *refusal

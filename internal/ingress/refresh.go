@@ -34,7 +34,7 @@ func (h *Handler) Refresh(ctx context.Context) (more bool, err error) {
 	for _, live := range endpoints {
 		d := old.reuse(live)
 		if d == nil {
-			d = newDoor(live)
+			d = newDoor(live, h.keyring)
 		}
 		if d.broken != nil {
 			h.log.Error("a webhook's configuration cannot be used", "webhook", live.Endpoint.Path, "error", d.broken)

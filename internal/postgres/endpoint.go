@@ -216,6 +216,23 @@ func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secr
 	})
 }
 
+// AdoptSecret gives an endpoint that has no active secret this one, and changes
+// nothing where it has: a handshake that anybody can send must not replace one.
+func (db *DB) AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, secret meshhook.Secret) error {
+	t := db.Tenant(project)
+	return t.changeEndpoints(ctx, "storing the secret of the handshake", func(tx pgx.Tx) error {
+		e, err := t.endpoint(ctx, tx, endpoint.String(), "FOR UPDATE OF e")
+		if err != nil {
+			return err
+		}
+		var has bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now()))`, e.ID).Scan(&has); err != nil || has {
+			return err
+		}
+		return t.addEndpointSecret(ctx, tx, e.ID, secret)
+	})
+}
+
 func (t *Tenant) addEndpointSecret(ctx context.Context, tx pgx.Tx, endpoint meshhook.ID, secret meshhook.Secret) error {
 	id := meshhook.NewID()
 	sealed, err := t.db.sealText("endpoint_secrets.value", id, secret.Reveal())

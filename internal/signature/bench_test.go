@@ -23,7 +23,7 @@ func BenchmarkVerify(b *testing.B) {
 			active := []signature.Key{key}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, failure := v.Verify(r, active); failure != nil {
+				if _, failure := v.Verify(b.Context(), r, active); failure != nil {
 					b.Fatal(failure)
 				}
 			}

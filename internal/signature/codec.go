@@ -37,12 +37,12 @@ func newCodec(encoding string) (codec, error) {
 		"encoding %q is not known; write hex, base64 or base64url", clip(encoding))
 }
 
-// read decodes a signature of size bytes. encoding/base64 skips line breaks, so
-// they are refused here.
+// read decodes a signature of size bytes, or of any with 0. encoding/base64 skips
+// line breaks, so they are refused here.
 func (c codec) read(text string, size int) ([]byte, bool) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
 	sum, err := c.decode(text)
-	return sum, err == nil && len(sum) == size
+	return sum, err == nil && len(sum) > 0 && (size == 0 || len(sum) == size)
 }

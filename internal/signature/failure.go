@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -15,11 +16,15 @@ const (
 	ReasonMissingHeader       Reason = "missing_header"       // a header that the scheme needs is absent or empty
 	ReasonDuplicateHeader     Reason = "duplicate_header"     // it came more than once
 	ReasonMalformedHeader     Reason = "malformed_header"     // it is not written as the scheme has it
-	ReasonUnreadableTimestamp Reason = "unreadable_timestamp" // it is no number of Unix seconds
+	ReasonUnreadableTimestamp Reason = "unreadable_timestamp" // it is not written as the scheme has it
 	ReasonStaleTimestamp      Reason = "stale_timestamp"      // it lies too far back, or ahead
 	ReasonMismatch            Reason = "mismatch"             // no signature fits any secret
 	ReasonNoSecret            Reason = "no_secret"            // the endpoint has no active secret
 	ReasonBadSecret           Reason = "bad_secret"           // no active secret is of the scheme's form
+	ReasonBadCertificate      Reason = "bad_certificate"      // the signer's certificate is not the provider's, or not valid
+	ReasonBadToken            Reason = "bad_token"            // a JWT is malformed, out of time, or claims the wrong things
+	ReasonBadHandshake        Reason = "bad_handshake"        // a handshake's own token is not right
+	ReasonKeysUnavailable     Reason = "keys_unavailable"     // keys could not be fetched: nothing is said of the request
 )
 
 // Failure is a refusal. Its JSON is stored with the rejected event. It holds no
@@ -52,6 +57,10 @@ type Findings struct {
 	// header were of a kind that the scheme does not look at.
 	Signatures int `json:"signatures_tried"`
 	Ignored    int `json:"values_ignored,omitempty"`
+	// Token is what a JWT says of itself; none of it is secret without its signature.
+	Token *TokenFinding `json:"token,omitempty"`
+	// Fetch is why keys could not be fetched.
+	Fetch string `json:"fetch_error,omitempty"`
 	// Secrets is how many were tried, and BadSecrets how many could not be, being
 	// empty or not of the scheme's form.
 	Secrets    int `json:"secrets_tried"`
@@ -68,6 +77,18 @@ type HeaderFinding struct {
 	Length int `json:"length,omitempty"`
 }
 
+// TokenFinding is what of a JWT helps to see why it was refused.
+type TokenFinding struct {
+	Algorithm string   `json:"alg,omitempty"`
+	KeyID     string   `json:"kid,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	Audience  []string `json:"aud,omitempty"`
+	// ExpiresAt, NotBefore and IssuedAt are Unix seconds.
+	ExpiresAt int64 `json:"exp,omitempty"`
+	NotBefore int64 `json:"nbf,omitempty"`
+	IssuedAt  int64 `json:"iat,omitempty"`
+}
+
 // Error returns the message for the sender.
 func (f *Failure) Error() string { return f.Message }
 
@@ -75,6 +96,13 @@ func (f *Failure) Error() string { return f.Message }
 // reason, the sender's code is CodeInvalidSignature.
 func (f *Failure) Unwrap() error {
 	return &meshhook.Error{Code: meshhook.CodeInvalidSignature, Message: f.Message}
+}
+
+// asFailure returns err as a refusal, or nil if it is something else. A prover's
+// errors are refusals of the request or, with CodeInvalid, of a secret.
+func asFailure(err error) *Failure {
+	f, _ := errors.AsType[*Failure](err)
+	return f
 }
 
 // refuse makes a Failure; Verify adds the findings.

@@ -33,7 +33,7 @@ func FuzzVerify_Body(f *testing.F) {
 	f.Fuzz(func(t *testing.T, other []byte) {
 		for _, s := range sides {
 			s.r.Body = other
-			_, failure := s.v.Verify(s.r, []signature.Key{s.key})
+			_, failure := s.v.Verify(t.Context(), s.r, []signature.Key{s.key})
 			require.Equal(t, string(other) == body, failure == nil, s.v.Scheme().Name)
 		}
 	})
@@ -43,7 +43,7 @@ func FuzzVerify_Body(f *testing.F) {
 // right signature, id and time may pass.
 func FuzzVerify_Headers(f *testing.F) {
 	names := slices.Collect(func(yield func(string) bool) {
-		for _, s := range signature.Schemes() {
+		for _, s := range signable() {
 			if s.Engine != signature.EngineNone && !yield(s.Name) {
 				return
 			}
@@ -69,7 +69,7 @@ func FuzzVerify_Headers(f *testing.F) {
 		set(s.Header, value)
 		set(s.Timestamp.Header, timestamp)
 		set(s.IDHeader, id)
-		_, failure := v.Verify(r, []signature.Key{key})
+		_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 		if failure != nil {
 			require.NotEmpty(t, failure.Message)
 			return
@@ -99,7 +99,7 @@ func FuzzStandardWebhooks(f *testing.F) {
 		altered := r
 		altered.Header = r.Header.Clone()
 		altered.Header.Set("webhook-signature", text)
-		if _, failure := v.Verify(altered, []signature.Key{key}); failure == nil {
+		if _, failure := v.Verify(t.Context(), altered, []signature.Key{key}); failure == nil {
 			require.NoError(t, theirs.VerifyIgnoringTimestamp(altered.Body, altered.Header))
 		}
 	})
@@ -120,7 +120,7 @@ func FuzzNew(f *testing.F) {
 			return
 		}
 		r, key := signed(t, v)
-		_, failure := v.Verify(r, []signature.Key{key})
+		_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 		require.Nil(t, failure)
 	})
 }
@@ -142,7 +142,7 @@ func FuzzCheckSecret(f *testing.F) {
 			header, err := v.Sign(r, key, "msg_1")
 			require.NoError(t, err, name)
 			r.Header = header
-			_, failure := v.Verify(r, []signature.Key{key})
+			_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 			require.Nil(t, failure, name)
 		}
 	})

@@ -25,7 +25,7 @@ func endpoints() map[string]meshhook.Verification {
 		"custom sha1": {Scheme: "hmac", Algorithm: "sha1", Header: "X-Hub-Signature"},
 		"bearer":      {Scheme: "token", Header: "Authorization", Prefix: "Bearer"},
 	}
-	for _, s := range signature.Schemes() {
+	for _, s := range signable() {
 		all[s.Name] = meshhook.Verification{Scheme: s.Name}
 	}
 	return all
@@ -48,7 +48,7 @@ func TestSignThenVerify(t *testing.T) {
 			header, err := v.Sign(r, key, "msg_1")
 			require.NoError(t, err, name)
 			r.Header = header
-			got, failure := v.Verify(r, []signature.Key{{ID: "old", Value: v.GenerateSecret()}, key})
+			got, failure := v.Verify(t.Context(), r, []signature.Key{{ID: "old", Value: v.GenerateSecret()}, key})
 			require.Nil(t, failure, name)
 			if !computes(v) {
 				return
@@ -57,7 +57,7 @@ func TestSignThenVerify(t *testing.T) {
 
 			bit := rapid.IntRange(0, 8*len(r.Body)-1).Draw(t, "bit")
 			r.Body[bit/8] ^= 1 << (bit % 8)
-			_, failure = v.Verify(r, []signature.Key{key})
+			_, failure = v.Verify(t.Context(), r, []signature.Key{key})
 			require.NotNil(t, failure, name)
 			require.Equal(t, signature.ReasonMismatch, failure.Reason, name)
 		})
@@ -82,7 +82,7 @@ func TestVerify_EveryBitOfTheHeadersCounts(t *testing.T) {
 				altered := r
 				altered.Header = r.Header.Clone()
 				altered.Header.Set(header, string(changed))
-				_, failure := v.Verify(altered, []signature.Key{key})
+				_, failure := v.Verify(t.Context(), altered, []signature.Key{key})
 				if failure == nil {
 					require.True(t, mayDiffer(v.Scheme(), original, bit/8, changed), "%s: %s: %q passes for %q", name, header, changed, original)
 				}
@@ -127,7 +127,7 @@ func TestVerify_URLAndMethodAreSigned(t *testing.T) {
 	} {
 		altered := r
 		change(&altered)
-		_, failure := v.Verify(altered, []signature.Key{key})
+		_, failure := v.Verify(t.Context(), altered, []signature.Key{key})
 		require.NotNil(t, failure)
 	}
 }
@@ -138,7 +138,7 @@ func TestVerify_PaddingOfBase64URL(t *testing.T) {
 	raw := r.Header.Get("X-Signature")
 	for text, want := range map[string]bool{raw: true, raw + "=": true, raw + "==": false, raw + "\n": false} {
 		r.Header.Set("X-Signature", text)
-		_, failure := v.Verify(r, []signature.Key{key})
+		_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 		require.Equal(t, want, failure == nil, "%q", text)
 	}
 }
@@ -163,7 +163,7 @@ func TestStandardWebhooks_AgreesWithTheReferenceLibrary(t *testing.T) {
 		text, err := theirs.Sign(id, r.Now, r.Body)
 		require.NoError(t, err)
 		r.Header.Set("webhook-signature", "v1a,AAAA "+text)
-		_, failure := v.Verify(r, []signature.Key{key})
+		_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 		require.Nil(t, failure)
 	})
 }
@@ -175,7 +175,7 @@ func TestVerifier_IsSafeForConcurrentUse(t *testing.T) {
 		t.Run("at once", func(t *testing.T) {
 			t.Parallel()
 			for range 100 {
-				_, failure := v.Verify(r, []signature.Key{key})
+				_, failure := v.Verify(t.Context(), r, []signature.Key{key})
 				require.Nil(t, failure)
 				require.Equal(t, r.Header, v.Redact(r.Header))
 			}

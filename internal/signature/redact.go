@@ -2,7 +2,9 @@ package signature
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 )
 
 // Redacted stands in the event log for what a secret header held.
@@ -16,10 +18,47 @@ func (v *Verifier) SecretHeaders() []string { return slices.Clone(v.secretHeader
 // secretHeaders is what SecretHeaders returns, for a scheme and its engine.
 func secretHeaders(s Scheme, e engine) []string {
 	names := []string{"Authorization", "Cookie", "Proxy-Authorization"}
-	if own := http.CanonicalHeaderKey(s.Header); e.carriesSecret() && !slices.Contains(names, own) {
+	if own := http.CanonicalHeaderKey(s.Header); e.carriesSecret() && own != "" && !slices.Contains(names, own) {
 		names = append(names, own)
 	}
+	for _, h := range s.Handshakes {
+		if h.Adopt != "" {
+			names = append(names, http.CanonicalHeaderKey(h.Adopt))
+		}
+	}
 	slices.Sort(names)
+	return names
+}
+
+// RedactQuery returns a query string that may be stored: the values of the
+// parameters that carry a secret are Redacted, and everything else is as it came.
+func (v *Verifier) RedactQuery(query string) string {
+	secret := v.secretParameters()
+	if len(secret) == 0 || query == "" {
+		return query
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, _, ok := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(name)
+		if ok && (err != nil || slices.Contains(secret, plain)) {
+			pairs[i] = name + "=" + Redacted
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// secretParameters are the query parameters that carry a secret.
+func (v *Verifier) secretParameters() []string {
+	var names []string
+	if v.scheme.Query != "" {
+		names = append(names, v.scheme.Query)
+	}
+	for _, h := range v.scheme.Handshakes {
+		if h.Token != "" {
+			names = append(names, h.Token)
+		}
+	}
 	return names
 }
 

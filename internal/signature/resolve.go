@@ -37,39 +37,80 @@ type setting struct {
 
 // overrides lists the fields that an endpoint may set beside the scheme's name.
 func overrides(s Scheme, v meshhook.Verification) []setting {
-	var noHeader, noPrefix, noSignature, noTimestamp string
+	no := refusals(s)
+	return []setting{
+		{"header", v.Header != "", no.header},
+		{"query", v.Query != "", no.query},
+		{"prefix", v.Prefix != "", no.prefix},
+		{"algorithm", v.Algorithm != "", no.algorithm},
+		{"encoding", v.Encoding != "", no.signature},
+		{"secret_encoding", v.SecretEncoding != "", no.encoding},
+		{"template", v.Template != "", no.signature},
+		{"timestamp_header", v.TimestampHeader != "", no.timestamp},
+		{"timestamp_format", v.TimestampFormat != "", no.timestamp},
+		{"id_header", v.IDHeader != "", no.signature},
+		{"tolerance", v.Tolerance != 0, no.tolerance},
+		{"issuer", v.Issuer != "", no.token},
+		{"audience", v.Audience != "", no.token},
+		{"claims", len(v.Claims) > 0, no.token},
+		{"jwks_url", v.JWKSURL != "", no.token},
+		{"confirm_subscription", v.ConfirmSubscription, no.confirm},
+	}
+}
+
+// refusals are why a scheme does not take the settings of these groups; "" for
+// those that it takes.
+func refusals(s Scheme) (no struct{ header, query, prefix, algorithm, signature, encoding, timestamp, tolerance, token, confirm string }) {
+	no.token = "it verifies no JSON Web Tokens"
+	no.confirm = "it has no subscriptions to confirm"
+	no.query = "only tokens can stand in the query"
+	no.encoding = "only an hmac secret can be written in other ways"
 	switch s.Engine {
 	case EngineToken:
-		noSignature = "the header is compared, nothing is computed"
+		no.signature = "the token is compared, nothing is computed"
+		no.query = ""
+		if s.Field != "" {
+			no.header, no.query, no.prefix = "its token stands in the body", "its token stands in the body", "its token stands in the body"
+		}
 	case EngineBasic:
-		noSignature = "credentials are compared, nothing is computed"
-		noHeader = "Basic credentials always come in Authorization"
-		noPrefix = noHeader
+		no.signature = "credentials are compared, nothing is computed"
+		no.header = "Basic credentials always come in Authorization"
+		no.prefix = no.header
+	case EngineJWT:
+		no.signature = "what is signed in a JSON Web Token is settled"
+		no.token = ""
 	case EngineNone:
-		noSignature = "it verifies nothing"
-		noHeader, noPrefix = noSignature, noSignature
+		no.signature = "it verifies nothing"
+		no.header, no.prefix = no.signature, no.signature
+	case EngineHMAC:
+		no.encoding = ""
 	}
-	noTimestamp = noSignature
+	no.algorithm, no.timestamp, no.tolerance = no.signature, no.signature, no.signature
+	if s.Engine == EngineJWT {
+		no.algorithm, no.tolerance = "", ""
+	}
+	if s.Engine == EngineEd25519 {
+		no.algorithm = "Ed25519 hashes in one way only"
+	}
+	if s.Field != "" && s.signs() {
+		no.header = "its signature stands in the body"
+		no.signature, no.prefix, no.timestamp = no.header, no.header, no.header
+	}
 	if s.List.Signature != "" {
-		noPrefix = "its signatures are marked " + s.List.Signature + s.List.Assign
+		no.prefix = "its signatures are marked " + s.List.Signature + s.List.Assign
 	}
 	if s.Timestamp.Field != "" {
-		noTimestamp = "its timestamp stands in " + s.Header + " as " + s.Timestamp.Field + s.List.Assign
+		no.timestamp = "its timestamp stands in " + s.Header + " as " + s.Timestamp.Field + s.List.Assign
 	}
-	return []setting{
-		{"header", v.Header != "", noHeader},
-		{"prefix", v.Prefix != "", noPrefix},
-		{"algorithm", v.Algorithm != "", noSignature},
-		{"encoding", v.Encoding != "", noSignature},
-		{"template", v.Template != "", noSignature},
-		{"timestamp_header", v.TimestampHeader != "", noTimestamp},
-		{"id_header", v.IDHeader != "", noSignature},
-		{"tolerance", v.Tolerance != 0, noSignature},
+	if s.Certificate.Identifier != "" {
+		no.confirm = ""
 	}
+	return no
 }
 
 // override puts v's fields over s's.
 func override(s Scheme, v meshhook.Verification) Scheme {
+	before := s
 	if v.Algorithm != "" { // the prefixes that name the algorithm go with it
 		s.Prefix = strings.Replace(s.Prefix, s.Algorithm+"=", v.Algorithm+"=", 1)
 		s.OptionalPrefix = strings.Replace(s.OptionalPrefix, s.Algorithm+"=", v.Algorithm+"=", 1)
@@ -78,21 +119,71 @@ func override(s Scheme, v meshhook.Verification) Scheme {
 	if v.Prefix != "" { // what is written out is meant, and required
 		s.Prefix, s.OptionalPrefix = v.Prefix, ""
 	}
+	if v.Header != "" {
+		s.Query = ""
+	}
+	if v.Query != "" {
+		s.Query, s.Header, s.Prefix = v.Query, "", ""
+	}
 	s.Header = cmp.Or(v.Header, s.Header)
 	s.Encoding = cmp.Or(v.Encoding, s.Encoding)
+	s.SecretFormat = cmp.Or(SecretFormat(v.SecretEncoding), s.SecretFormat)
 	s.Template = cmp.Or(v.Template, s.Template)
 	s.Timestamp.Header = cmp.Or(v.TimestampHeader, s.Timestamp.Header)
+	s.Timestamp.Format = cmp.Or(TimeFormat(v.TimestampFormat), s.Timestamp.Format)
 	s.IDHeader = cmp.Or(v.IDHeader, s.IDHeader)
 	s.Tolerance = cmp.Or(v.Tolerance, s.Tolerance)
+	s = overrideJWT(s, v)
+	s = overrideAlternative(s, v, before)
 
 	if v.IDHeader != "" { // the id is what tells a repetition, under whatever name
 		s.Dedup = "header:" + v.IDHeader
 	}
-	if s.Timestamp != (Timestamp{}) {
+	if s.Timestamp.Header != "" || s.Timestamp.Field != "" || s.Timestamp.BodyField != "" {
 		s.Tolerance = cmp.Or(s.Tolerance, defaultTolerance)
 	}
-	if s.Engine == EngineToken && strings.EqualFold(s.Prefix, "Bearer") {
+	if (s.Engine == EngineToken || s.Engine == EngineJWT) && strings.EqualFold(s.Prefix, "Bearer") {
 		s.Prefix += " " // RFC 6750 has a space there; who writes the prefix forgets it
+	}
+	return s
+}
+
+// overrideAlternative gives the other way of signing what v changes of both.
+func overrideAlternative(s Scheme, v meshhook.Verification, before Scheme) Scheme {
+	if s.Alternative == nil {
+		return s
+	}
+	other := *s.Alternative
+	other.Tolerance = cmp.Or(v.Tolerance, other.Tolerance)
+	if other.Header == before.Header { // they differ in the list and the key alone
+		other.Header, other.Encoding, other.Template, other.Timestamp, other.IDHeader = s.Header, s.Encoding, s.Template, s.Timestamp, s.IDHeader
+	}
+	s.Alternative = &other
+	return s
+}
+
+// overrideJWT puts what v asks of a token over s. A token in a header of its own
+// stands there without "Bearer".
+func overrideJWT(s Scheme, v meshhook.Verification) Scheme {
+	if s.Engine != EngineJWT {
+		return s
+	}
+	if v.Header != "" && v.Prefix == "" && !strings.EqualFold(v.Header, "Authorization") {
+		s.Prefix = ""
+	}
+	s.JWT.Issuer = cmp.Or(v.Issuer, s.JWT.Issuer)
+	s.JWT.Audience = cmp.Or(v.Audience, s.JWT.Audience)
+	if len(v.Claims) > 0 {
+		s.JWT.Claims = v.Claims
+	}
+	if v.JWKSURL != "" {
+		s.JWT.JWKSURL = v.JWKSURL
+		if v.Algorithm == "" && strings.HasPrefix(s.Algorithm, "HS") {
+			s.Algorithm = "RS256" // what almost everybody who publishes keys signs with
+		}
+		if !s.JWT.KeyLookup {
+			s.SecretFormat, s.SecretFromProvider = SecretUnused, false
+		}
 	}
 	return s
 }
@@ -119,6 +210,9 @@ func checkNames(s Scheme) error {
 		}
 		seen[folded] = h.field
 	}
+	if len(s.Query) > maxHeaderName || strings.ContainsFunc(s.Query, isControl) {
+		return meshhook.Errorf(meshhook.CodeInvalid, "the query parameter's name has to be at most %d bytes without control characters", maxHeaderName)
+	}
 	if strings.ContainsFunc(s.Prefix, isControl) || len(s.Prefix) > maxPrefix {
 		return meshhook.Errorf(meshhook.CodeInvalid,
 			"the prefix has to be at most %d bytes without control characters", maxPrefix)
@@ -126,13 +220,38 @@ func checkNames(s Scheme) error {
 	if s.Tolerance < 0 {
 		return meshhook.Errorf(meshhook.CodeInvalid, "the tolerance is negative; write it like 5m")
 	}
-	return nil
+	return checkWords(s)
+}
+
+// checkWords checks the settings that are one of a few words.
+func checkWords(s Scheme) error {
+	switch s.Timestamp.Format {
+	case "", TimeUnix, TimeUnixMilli, TimeRFC3339:
+	default:
+		return meshhook.Errorf(meshhook.CodeInvalid, "timestamp_format %q is not known; write unix, unix-ms or rfc3339", clip(string(s.Timestamp.Format)))
+	}
+	if s.Timestamp.Format != "" && s.Timestamp.Header == "" && s.Timestamp.Field == "" && s.Timestamp.BodyField == "" {
+		return meshhook.Errorf(meshhook.CodeInvalid, "timestamp_format is for a timestamp; set timestamp_header to the header that carries it")
+	}
+	listed, _ := Find(s.Name)
+	if s.SecretFormat == listed.SecretFormat || s.Engine == EngineJWT {
+		return nil
+	}
+	switch s.SecretFormat {
+	case SecretRaw, SecretHex, SecretBase64:
+		return nil
+	default:
+		return meshhook.Errorf(meshhook.CodeInvalid, "secret_encoding %q is not known; write raw, hex or base64", clip(string(s.SecretFormat)))
+	}
 }
 
 // checkSigned checks that what the template names has a source, and that what
 // is read beside the body is signed: anybody can renew an unsigned timestamp.
 func checkSigned(s Scheme, t template) error {
 	hasTimestamp := s.Timestamp != Timestamp{}
+	if s.Timestamp.BodyField != "" {
+		return nil // what stands in the body is signed with it
+	}
 	switch {
 	case t.uses(fieldTimestamp) && !hasTimestamp:
 		return meshhook.Errorf(meshhook.CodeInvalid,

@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -12,10 +11,14 @@ type Engine string
 
 // The engines.
 const (
-	EngineHMAC  Engine = "hmac"  // a keyed hash of the request, RFC 2104
-	EngineToken Engine = "token" // a header equals the secret
-	EngineBasic Engine = "basic" // Basic credentials, RFC 7617
-	EngineNone  Engine = "none"  // nothing is verified
+	EngineHMAC    Engine = "hmac"     // a keyed hash of the request, RFC 2104
+	EngineEd25519 Engine = "ed25519"  // an Ed25519 signature of the request, RFC 8032
+	EngineECDSA   Engine = "ecdsa"    // an ECDSA signature of the request's hash, in DER, FIPS 186-5
+	EngineRSA     Engine = "rsa-cert" // an RSA PKCS #1 v1.5 signature, RFC 8017, by a key or certificate
+	EngineJWT     Engine = "jwt"      // a JSON Web Token, RFC 7519
+	EngineToken   Engine = "token"    // a header, query parameter or field equals the secret
+	EngineBasic   Engine = "basic"    // Basic credentials, RFC 7617
+	EngineNone    Engine = "none"     // nothing is verified
 )
 
 // SecretFormat says how the text of a secret becomes the key.
@@ -24,8 +27,14 @@ type SecretFormat string
 // The formats of a secret.
 const (
 	SecretRaw          SecretFormat = "raw"           // the bytes of the text are the key
+	SecretHex          SecretFormat = "hex"           // the key in hexadecimal
+	SecretBase64       SecretFormat = "base64"        // the key in base64
 	SecretWhsec        SecretFormat = "whsec"         // base64 after "whsec_", as Standard Webhooks writes it
 	SecretUserPassword SecretFormat = "user:password" // a name and a password, RFC 7617
+	SecretWithToken    SecretFormat = "secret:token"  // the key, and behind a colon the token of the handshake
+	SecretPublicKey    SecretFormat = "public-key"    // PEM, or the key's bytes in hex or base64 (raw or DER)
+	SecretJWTKey       SecretFormat = "jwt-key"       // for HS the text itself; else PEM, a JWK or a JWKS
+	SecretIdentifier   SecretFormat = "identifier"    // what the provider calls the subscription; it is signed along
 	SecretUnused       SecretFormat = "unused"        // the scheme takes none
 )
 
@@ -38,36 +47,77 @@ type Scheme struct {
 	Engine Engine `json:"engine"`
 	// Header carries the signature, or the token, or the credentials.
 	Header string `json:"header,omitempty"`
+	// MoreHeaders may carry further signatures, of which any may match.
+	MoreHeaders []string `json:"more_headers,omitempty"`
+	// Query is the parameter that carries the token, where no header does.
+	Query string `json:"query,omitempty"`
+	// Family and OtherFamily are two beginnings that all of the scheme's headers may
+	// have alike: "svix-" or "webhook-".
+	Family      string `json:"family,omitempty"`
+	OtherFamily string `json:"other_family,omitempty"`
+	// Field is the path of the signature or token in the body, where no header
+	// carries it: "signature.signature". In a form its last name counts. Each
+	// element of a list is looked at: "value[].clientState".
+	Field string `json:"field,omitempty"`
+	// MoreFields may hold further signatures, of which any may match.
+	MoreFields []string `json:"more_fields,omitempty"`
 	// Prefix has to stand before the signature or token.
 	Prefix string `json:"prefix,omitempty"`
 	// OptionalPrefix may stand before the signature, or not.
 	OptionalPrefix string `json:"optional_prefix,omitempty"`
-	// Algorithm is the hash: sha1, sha256, sha384 or sha512.
+	// Algorithm is the hash (sha1, sha256, sha384, sha512) or, for JWT, the one
+	// algorithm of RFC 7518 that tokens may have.
 	Algorithm string `json:"algorithm,omitempty"`
 	// Encoding of the signature: hex, base64 or base64url.
 	Encoding string `json:"encoding,omitempty"`
-	// Template is the signed string, over {body} {timestamp} {id} {url} {method}.
+	// Template is the signed string, over the fields of template.go.
 	Template string `json:"template,omitempty"`
+	// BodyHashQuery is the query parameter that carries the body's SHA-256 in hex,
+	// where the signed string holds the URL and not the body.
+	BodyHashQuery string `json:"body_hash_query,omitempty"`
 	// List says how the header is divided, where it holds more than a signature.
 	List List `json:"list,omitzero"`
-	// Timestamp says where the time of signing stands, in Unix seconds.
+	// Timestamp says where the time of signing stands.
 	Timestamp Timestamp `json:"timestamp,omitzero"`
 	// IDHeader carries the message id that the template calls {id}.
 	IDHeader string `json:"id_header,omitempty"`
-	// Tolerance is how far the timestamp may lie from now, in both directions.
+	// Tolerance is how far the timestamp may lie from now, in both directions; for
+	// JWT the leeway of exp and nbf.
 	Tolerance meshhook.Duration `json:"tolerance,omitzero"`
+	// Certificate says where the certificate of the signature is found.
+	Certificate Certificate `json:"certificate,omitzero"`
+	// JWT says what a token must claim.
+	JWT JWT `json:"jwt,omitzero"`
 	// SecretFormat says how the secret becomes the key.
 	SecretFormat SecretFormat `json:"secret_format"`
 	// SecretFromProvider tells that the provider makes the secret, so it has to
 	// be asked for; otherwise the user chooses it, and it can be generated.
 	SecretFromProvider bool `json:"secret_from_provider"`
+	// SecretOptional tells that an endpoint may stand without one: because it
+	// comes with the provider's handshake, or is told by something else.
+	SecretOptional bool `json:"secret_optional,omitempty"`
 	// SecretHint says what the secret looks like and where it is found.
 	SecretHint string `json:"secret_hint,omitempty"`
+	// Alternative is the scheme of secrets that begin with AlternativePrefix.
+	Alternative       *Scheme `json:"alternative,omitempty"`
+	AlternativePrefix string  `json:"alternative_prefix,omitempty"`
+	// Handshakes are the questions of the provider that are answered without a run.
+	Handshakes []Handshake `json:"handshakes,omitempty"`
 	// Dedup is the default key by which a repeated event is known: "header:NAME"
 	// or a jq expression over {event}. Empty where the scheme has none.
 	Dedup string `json:"dedup,omitempty"`
 	// Docs is the page on which the provider describes the scheme.
 	Docs string `json:"docs,omitempty"`
+}
+
+// signs tells whether the scheme's engine verifies a signature over the request.
+func (s Scheme) signs() bool {
+	switch s.Engine {
+	case EngineHMAC, EngineEd25519, EngineECDSA, EngineRSA:
+		return true
+	default:
+		return false
+	}
 }
 
 // List describes a header of several named values, such as Stripe's
@@ -81,81 +131,94 @@ type List struct {
 	Signature string `json:"signature"`
 }
 
-// Timestamp says where the time of signing stands: in a header of its own, or
-// in the list under a name. The zero Timestamp is a scheme without time.
+// Timestamp says where the time of signing stands: in a header of its own, in the
+// list under a name, or in the body. The zero Timestamp is a scheme without time.
 type Timestamp struct {
 	Header string `json:"header,omitempty"`
 	Field  string `json:"field,omitempty"`
+	// BodyField is its path in the body.
+	BodyField string `json:"body_field,omitempty"`
+	// Format is seconds or milliseconds since the Unix epoch, or rfc3339.
+	Format TimeFormat `json:"format,omitempty"`
 }
 
-// Schemes returns every scheme, ordered by name.
-func Schemes() []Scheme {
-	all := table()
-	slices.SortFunc(all, func(a, b Scheme) int { return strings.Compare(a.Name, b.Name) })
-	return all
+// TimeFormat says how a timestamp is written.
+type TimeFormat string
+
+// The formats of a timestamp. The zero TimeFormat is seconds.
+const (
+	TimeUnix      TimeFormat = "unix"
+	TimeUnixMilli TimeFormat = "unix-ms"
+	TimeRFC3339   TimeFormat = "rfc3339"
+)
+
+// Certificate says where the URL of the signer's certificate stands in a request,
+// and to which hosts that URL may point. The zero Certificate is a scheme whose
+// key is the secret.
+type Certificate struct {
+	Header string `json:"header,omitempty"`
+	Field  string `json:"field,omitempty"`
+	// Hosts are host names; a * stands for one label.
+	Hosts []string `json:"hosts,omitempty"`
+	// Path is how the URL's path begins.
+	Path string `json:"path,omitempty"`
+	// VersionField is the path in the body of the signature's version, and Versions
+	// are the hashes that they stand for.
+	VersionField string            `json:"version_field,omitempty"`
+	Versions     map[string]string `json:"versions,omitempty"`
+	// Identifier is the path in the body of what has to equal the secret.
+	Identifier string `json:"identifier,omitempty"`
 }
 
-// Find returns the scheme of that name, as it is before an endpoint changes it.
-func Find(name string) (Scheme, bool) {
-	all := table()
-	i := slices.IndexFunc(all, func(s Scheme) bool { return s.Name == name })
-	if i < 0 {
-		return Scheme{}, false
-	}
-	return all[i], true
+// JWT says what a JSON Web Token must claim beside being signed and in time.
+type JWT struct {
+	Issuer   string `json:"issuer,omitempty"`
+	Audience string `json:"audience,omitempty"`
+	// Claims must be there and equal these texts.
+	Claims map[string]string `json:"claims,omitempty"`
+	// JWKSURL is where the keys are fetched, RFC 7517; empty when the secret
+	// is the key.
+	JWKSURL string `json:"jwks_url,omitempty"`
+	// BodyClaim is the claim that holds the body's SHA-256 in hex.
+	BodyClaim string `json:"body_claim,omitempty"`
+	// MaxAge is how long ago the token may have been issued (iat); 0 asks for exp.
+	MaxAge meshhook.Duration `json:"max_age,omitzero"`
+	// KeyLookup tells that JWKSURL answers a POST of credentials and the key's
+	// id with one key, as Plaid's API does.
+	KeyLookup bool `json:"key_lookup,omitempty"`
 }
 
-// errUnknownScheme names the schemes there are, the likeliest first.
-func errUnknownScheme(name string) error {
-	var names []string
-	for _, s := range Schemes() {
-		names = append(names, s.Name)
+// Place says in words where the signature, token or credentials stand.
+func (s Scheme) Place() string {
+	switch {
+	case s.Header != "" && len(s.MoreHeaders) > 1: // numbered
+		return s.Header + "…"
+	case s.Header != "":
+		return strings.Join(append([]string{s.Header}, s.MoreHeaders...), ", ")
+	case s.Query != "":
+		return "?" + s.Query + "="
+	case s.Field != "":
+		return "body: " + s.Field
+	default:
+		return ""
 	}
-	list := strings.Join(names, ", ")
-	if name == "" {
-		return meshhook.Errorf(meshhook.CodeInvalid,
-			"the verification scheme is missing; write one of %s (none accepts every request)", list)
-	}
-	near := slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if distance(name, near) <= 2 {
-		return meshhook.Errorf(meshhook.CodeInvalid,
-			"%q is not a verification scheme; did you mean %s? There are %s", clip(name), near, list)
-	}
-	return meshhook.Errorf(meshhook.CodeInvalid, "%q is not a verification scheme; there are %s", clip(name), list)
 }
 
-// clip shortens text from outside for a message.
-func clip(text string) string {
-	const most = 64
-	if len(text) <= most {
-		return text
+// Method says in words how the scheme verifies: "HMAC-SHA256, hex".
+func (s Scheme) Method() string {
+	how := string(s.Engine)
+	switch s.Engine {
+	case EngineHMAC:
+		how = "HMAC-" + strings.ToUpper(s.Algorithm) + ", " + s.Encoding
+	case EngineECDSA, EngineRSA:
+		how = strings.ToUpper(s.Algorithm) + " with " + string(s.Engine) + ", " + s.Encoding
+	case EngineEd25519:
+		how += ", " + s.Encoding
+	case EngineJWT:
+		how += ", " + s.Algorithm
 	}
-	return text[:most] + "…"
-}
-
-// distance is how many letters it takes to make b of a, regardless of case
-// (Levenshtein). Past 2 it says 3 at once where the lengths alone differ by
-// more, so that a long a costs nothing.
-func distance(a, b string) int {
-	if gap := len(a) - len(b); gap > 2 || gap < -2 {
-		return 3
+	if s.Alternative != nil {
+		how += "; or " + s.Alternative.Method() + " (" + s.AlternativePrefix + "…)"
 	}
-	a = strings.ToLower(a)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return how
 }

@@ -12,7 +12,11 @@ import (
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
-const allNames = "basic, clerk, github, hmac, none, openai, resend, standard-webhooks, stripe, svix, token"
+// allNames are those of the design, no more and no less.
+const allNames = "asana, azure-eventgrid, basic, bitbucket, box, calendly, clerk, discord, docusign, dropbox, ecdsa, ed25519, forgejo, gitea, github, gitlab, " +
+	"hmac, hubspot, intercom, jira, jwt, lemonsqueezy, linear, mailgun, meta, msgraph, none, notion, okta, openai, paddle, pagerduty, paypal, plaid, postmark, " +
+	"resend, rsa-cert, sendgrid, shopify, slack, sns, square, standard-webhooks, stripe, svix, telegram, token, trello, twilio, twitch, twitter, typeform, " +
+	"vercel, xero, zendesk, zoom"
 
 func TestSchemes(t *testing.T) {
 	var names []string
@@ -37,7 +41,7 @@ func TestSchemes(t *testing.T) {
 
 func TestSchemes_AreTheCallersOwn(t *testing.T) {
 	signature.Schemes()[0].Engine = signature.EngineNone
-	require.Equal(t, signature.EngineBasic, signature.Schemes()[0].Engine)
+	require.Equal(t, signature.EngineHMAC, signature.Schemes()[0].Engine)
 }
 
 func TestNew_Overrides(t *testing.T) {
@@ -95,6 +99,9 @@ func TestNew_Overrides(t *testing.T) {
 			meshhook.Verification{Scheme: "svix", Header: "acme-signature", TimestampHeader: "acme-timestamp", IDHeader: "acme-id"},
 			with(svix, func(s *signature.Scheme) {
 				s.Header, s.Timestamp.Header, s.IDHeader, s.Dedup = "acme-signature", "acme-timestamp", "acme-id", "header:acme-id"
+				other := *s.Alternative // both ways of signing stand in the same headers
+				other.Header, other.Timestamp.Header, other.IDHeader = s.Header, s.Timestamp.Header, s.IDHeader
+				s.Alternative = &other
 			}),
 		},
 		"Bearer gets its space": {
@@ -119,21 +126,21 @@ func TestNew_Refuses(t *testing.T) {
 		in   meshhook.Verification
 		want string
 	}{
-		{meshhook.Verification{}, "the verification scheme is missing; write one of " + allNames + " (none accepts every request)"},
-		{meshhook.Verification{Scheme: "GitHub"}, `"GitHub" is not a verification scheme; did you mean github? There are ` + allNames},
-		{meshhook.Verification{Scheme: "strype"}, `"strype" is not a verification scheme; did you mean stripe? There are ` + allNames},
-		{meshhook.Verification{Scheme: "ed25519"}, `"ed25519" is not a verification scheme; there are ` + allNames},
-		{meshhook.Verification{Scheme: strings.Repeat("x", 65)}, `"` + strings.Repeat("x", 64) + `…" is not a verification scheme; there are ` + allNames},
+		{meshhook.Verification{}, "the verification scheme is missing; 'meshhook webhook schemes' lists those there are (none accepts every request)"},
+		{meshhook.Verification{Scheme: "GitHub"}, `"GitHub" is not a verification scheme; did you mean github? 'meshhook webhook schemes' lists them all`},
+		{meshhook.Verification{Scheme: "strype"}, `"strype" is not a verification scheme; did you mean stripe? 'meshhook webhook schemes' lists them all`},
+		{meshhook.Verification{Scheme: "frobnicate"}, `"frobnicate" is not a verification scheme; 'meshhook webhook schemes' lists those there are`},
+		{meshhook.Verification{Scheme: strings.Repeat("x", 65)}, `"` + strings.Repeat("x", 64) + `…" is not a verification scheme; 'meshhook webhook schemes' lists those there are`},
 
 		{meshhook.Verification{Scheme: "none", Header: "X"}, "scheme none does not take header: it verifies nothing"},
 		{meshhook.Verification{Scheme: "none", Tolerance: 1}, "scheme none does not take tolerance: it verifies nothing"},
 		{meshhook.Verification{Scheme: "basic", Header: "X"}, "scheme basic does not take header: Basic credentials always come in Authorization"},
 		{meshhook.Verification{Scheme: "basic", Prefix: "X"}, "scheme basic does not take prefix: Basic credentials always come in Authorization"},
 		{meshhook.Verification{Scheme: "basic", Encoding: "hex"}, "scheme basic does not take encoding: credentials are compared, nothing is computed"},
-		{meshhook.Verification{Scheme: "token", Algorithm: "sha1"}, "scheme token does not take algorithm: the header is compared, nothing is computed"},
-		{meshhook.Verification{Scheme: "token", Template: "{body}"}, "scheme token does not take template: the header is compared, nothing is computed"},
-		{meshhook.Verification{Scheme: "token", TimestampHeader: "X"}, "scheme token does not take timestamp_header: the header is compared, nothing is computed"},
-		{meshhook.Verification{Scheme: "token", IDHeader: "X"}, "scheme token does not take id_header: the header is compared, nothing is computed"},
+		{meshhook.Verification{Scheme: "token", Algorithm: "sha1"}, "scheme token does not take algorithm: the token is compared, nothing is computed"},
+		{meshhook.Verification{Scheme: "token", Template: "{body}"}, "scheme token does not take template: the token is compared, nothing is computed"},
+		{meshhook.Verification{Scheme: "token", TimestampHeader: "X"}, "scheme token does not take timestamp_header: the token is compared, nothing is computed"},
+		{meshhook.Verification{Scheme: "token", IDHeader: "X"}, "scheme token does not take id_header: the token is compared, nothing is computed"},
 		{meshhook.Verification{Scheme: "stripe", Prefix: "v1="}, "scheme stripe does not take prefix: its signatures are marked v1="},
 		{meshhook.Verification{Scheme: "stripe", TimestampHeader: "X"}, "scheme stripe does not take timestamp_header: its timestamp stands in Stripe-Signature as t="},
 
@@ -152,6 +159,33 @@ func TestNew_Refuses(t *testing.T) {
 
 		{hmac(func(v *meshhook.Verification) { v.Template = "{url}" }), "the template does not name {body}, so a signature would fit any content; add {body}"},
 		{hmac(func(v *meshhook.Verification) { v.Template = "{body}{secret}" }), "the template has {secret}; it may name " + known},
+		{hmac(func(v *meshhook.Verification) { v.Query = "q" }), "scheme hmac does not take query: only tokens can stand in the query"},
+		{hmac(func(v *meshhook.Verification) { v.JWKSURL = "https://x.example" }), "scheme hmac does not take jwks_url: it verifies no JSON Web Tokens"},
+		{hmac(func(v *meshhook.Verification) { v.ConfirmSubscription = true }), "scheme hmac does not take confirm_subscription: it has no subscriptions to confirm"},
+		{hmac(func(v *meshhook.Verification) { v.SecretEncoding = "rot13" }), `secret_encoding "rot13" is not known; write raw, hex or base64`},
+		{hmac(func(v *meshhook.Verification) { v.TimestampFormat = "rfc3339" }), "timestamp_format is for a timestamp; set timestamp_header to the header that carries it"},
+		{
+			hmac(func(v *meshhook.Verification) {
+				v.Template, v.TimestampHeader, v.TimestampFormat = "{timestamp}{body}", "X-T", "iso"
+			}),
+			`timestamp_format "iso" is not known; write unix, unix-ms or rfc3339`,
+		},
+		{meshhook.Verification{Scheme: "github", SecretEncoding: "whsec"}, `secret_encoding "whsec" is not known; write raw, hex or base64`},
+		{meshhook.Verification{Scheme: "token", SecretEncoding: "hex"}, "scheme token does not take secret_encoding: only an hmac secret can be written in other ways"},
+		{meshhook.Verification{Scheme: "token", Query: "a\n"}, "the query parameter's name has to be at most 128 bytes without control characters"},
+		{meshhook.Verification{Scheme: "msgraph", Header: "X"}, "scheme msgraph does not take header: its token stands in the body"},
+		{meshhook.Verification{Scheme: "mailgun", Header: "X"}, "scheme mailgun does not take header: its signature stands in the body"},
+		{meshhook.Verification{Scheme: "ed25519", Algorithm: "sha512"}, "scheme ed25519 does not take algorithm: Ed25519 hashes in one way only"},
+		{meshhook.Verification{Scheme: "jwt", Template: "{body}"}, "scheme jwt does not take template: what is signed in a JSON Web Token is settled"},
+		{meshhook.Verification{Scheme: "jwt", Algorithm: "none"}, `algorithm "none" is not one for tokens; write one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`},
+		{
+			meshhook.Verification{Scheme: "jwt", Algorithm: "HS256", JWKSURL: "https://x.example/jwks"},
+			"the keys at a jwks_url are public, and HS256 needs a secret one; set algorithm to that of the sender, like RS256",
+		},
+		{
+			meshhook.Verification{Scheme: "jwt", JWKSURL: "http://x.example/jwks"},
+			"the jwks_url has to be an https URL, like https://login.example.com/.well-known/jwks.json",
+		},
 		{hmac(func(v *meshhook.Verification) { v.Template = "{body}{" }), "the template has {; it may name " + known},
 		{hmac(func(v *meshhook.Verification) { v.Template = "{body}.{body}" }), "the template names {body} twice"},
 		{hmac(func(v *meshhook.Verification) { v.Template = "{body}" + strings.Repeat("a", 1019) }), "the template is longer than 1024 bytes"},

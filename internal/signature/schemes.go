@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"slices"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -10,66 +11,13 @@ import (
 // said; Stripe's libraries and Standard Webhooks agree on it.
 const defaultTolerance = meshhook.Duration(5 * time.Minute)
 
+// jwtLeeway is how far clocks may differ about exp and nbf.
+const jwtLeeway = meshhook.Duration(time.Minute)
+
 // table returns every scheme. It is made anew for each caller, so that nobody
 // can change it for the others; only New and listings ask for it.
 func table() []Scheme {
-	return append(generic(),
-		Scheme{
-			Name:         "github",
-			Engine:       EngineHMAC,
-			Header:       "X-Hub-Signature-256",
-			Prefix:       "sha256=",
-			Algorithm:    "sha256",
-			Encoding:     "hex",
-			Template:     "{body}",
-			SecretFormat: SecretRaw,
-			SecretHint:   "any text of your own; the same goes into Secret under Settings > Webhooks of the repository or organization",
-			Dedup:        "header:X-GitHub-Delivery",
-			Docs:         "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
-		},
-		Scheme{
-			Name:      "stripe",
-			Engine:    EngineHMAC,
-			Header:    "Stripe-Signature",
-			Algorithm: "sha256",
-			Encoding:  "hex",
-			Template:  "{timestamp}.{body}",
-			// v0 comes beside v1 for test events, and is not to be trusted.
-			List:      List{Separator: ",", Assign: "=", Signature: "v1"},
-			Timestamp: Timestamp{Field: "t"},
-			Tolerance: defaultTolerance,
-			// Though it begins with whsec_, all of its text is the key.
-			SecretFormat:       SecretRaw,
-			SecretFromProvider: true,
-			SecretHint:         "whsec_…, the signing secret of the endpoint under Developers > Webhooks",
-			Dedup:              ".event.body.id",
-			Docs:               "https://docs.stripe.com/webhooks",
-		},
-		standardWebhooks("standard-webhooks", "webhook", Scheme{
-			SecretHint: "whsec_ and base64 (24 to 64 bytes), as the sender shows it; or generated here and given to the sender",
-			Docs:       "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
-		}),
-		standardWebhooks("svix", "svix", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "whsec_…, the signing secret of the endpoint in the application portal",
-			Docs:               "https://docs.svix.com/receiving/verifying-payloads/how-manual",
-		}),
-		standardWebhooks("clerk", "svix", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "whsec_…, the signing secret of the endpoint under Configure > Webhooks",
-			Docs:               "https://clerk.com/docs/references/backend/verify-webhook",
-		}),
-		standardWebhooks("resend", "svix", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "whsec_…, the signing secret on the webhook's page in the dashboard",
-			Docs:               "https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests",
-		}),
-		standardWebhooks("openai", "webhook", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "whsec_…, shown once when the webhook is made in the project's settings",
-			Docs:               "https://platform.openai.com/docs/guides/webhooks",
-		}),
-	)
+	return slices.Concat(generic(), standard(), bodySchemes(), timedSchemes(), urlSchemes(), keySchemes(), tokenSchemes())
 }
 
 // generic returns the schemes that belong to no provider.
@@ -103,6 +51,20 @@ func generic() []Scheme {
 			Docs:         "https://www.rfc-editor.org/rfc/rfc7617",
 		},
 		{
+			Name:         "jwt",
+			Engine:       EngineJWT,
+			Header:       "Authorization",
+			Prefix:       "Bearer ",
+			Algorithm:    "HS256",
+			Tolerance:    jwtLeeway,
+			SecretFormat: SecretJWTKey,
+			SecretHint:   "HS256: a text that both sides know; RS, PS, ES and EdDSA: the public key in PEM, a JWK or a JWKS",
+			Docs:         "https://www.rfc-editor.org/rfc/rfc7519",
+		},
+		publicKeyScheme("ed25519", EngineEd25519, "X-Signature-Ed25519", "hex", "https://www.rfc-editor.org/rfc/rfc8032"),
+		publicKeyScheme("ecdsa", EngineECDSA, "X-Signature", "base64", "https://csrc.nist.gov/pubs/fips/186-5/final"),
+		publicKeyScheme("rsa-cert", EngineRSA, "X-Signature", "base64", "https://www.rfc-editor.org/rfc/rfc8017"),
+		{
 			Name:         "none",
 			Engine:       EngineNone,
 			SecretFormat: SecretUnused,
@@ -111,22 +73,36 @@ func generic() []Scheme {
 	}
 }
 
-// standardWebhooks returns a scheme of the Standard Webhooks specification
-// whose headers begin with family. Svix wrote the specification down, and its
-// own customers still send svix-*. Only v1 (HMAC) counts; v1a (ed25519), which
-// may stand beside it, is ignored.
-func standardWebhooks(name, family string, s Scheme) Scheme {
-	s.Name = name
-	s.Engine = EngineHMAC
-	s.Header = family + "-signature"
-	s.Algorithm = "sha256"
-	s.Encoding = "base64"
-	s.Template = "{id}.{timestamp}.{body}"
-	s.List = List{Separator: " ", Assign: ",", Signature: "v1"}
-	s.Timestamp = Timestamp{Header: family + "-timestamp"}
-	s.IDHeader = family + "-id"
-	s.Tolerance = defaultTolerance
-	s.SecretFormat = SecretWhsec
-	s.Dedup = "header:" + s.IDHeader
+// publicKeyScheme returns a scheme of signatures over the body by a private key.
+func publicKeyScheme(name string, engine Engine, header, encoding, docs string) Scheme {
+	s := Scheme{
+		Name:               name,
+		Engine:             engine,
+		Header:             header,
+		Encoding:           encoding,
+		Template:           "{body}",
+		SecretFormat:       SecretPublicKey,
+		SecretFromProvider: true,
+		SecretHint:         "the sender's public key: PEM, or its bytes in hex or base64",
+		Docs:               docs,
+	}
+	if engine != EngineEd25519 { // which hashes by itself
+		s.Algorithm = "sha256"
+	}
+	return s
+}
+
+// bodyMAC is a scheme whose header holds the HMAC of the body.
+func bodyMAC(name, header, algorithm, encoding string, s Scheme) Scheme {
+	s.Name, s.Engine, s.Header, s.Algorithm, s.Encoding = name, EngineHMAC, header, algorithm, encoding
+	if s.Template == "" {
+		s.Template = "{body}"
+	}
+	if s.SecretFormat == "" {
+		s.SecretFormat = SecretRaw
+	}
+	if s.Timestamp != (Timestamp{}) && s.Tolerance == 0 {
+		s.Tolerance = defaultTolerance
+	}
 	return s
 }

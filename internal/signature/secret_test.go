@@ -17,6 +17,7 @@ func TestCheckSecret(t *testing.T) {
 	const control = "the secret holds a line break or another control character; give it without"
 	const whsec = "the secret is not whsec_ followed by base64; copy it as it is shown"
 	const pair = "the secret of scheme basic is user:password"
+	const notPublic = "the secret is not a public key in PEM, hex or base64; copy it as the provider shows it"
 	const spaced = "the token begins or ends with a space, which no header can carry; give it without"
 	for _, test := range []struct{ scheme, secret, want string }{
 		{"github", "x", ""},
@@ -33,7 +34,25 @@ func TestCheckSecret(t *testing.T) {
 		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""},
 		{"standard-webhooks", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""},
 		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", whsec},
-		{"standard-webhooks", "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", whsec},
+		{"standard-webhooks", "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", notPublic},
+		{"standard-webhooks", "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", ""},
+		{"gitlab", "any text", ""},
+		{"gitlab", "whsec_???", whsec},
+		{"discord", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", ""},
+		{"discord", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511", notPublic},
+		{"sendgrid", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", notPublic},
+		{"meta", "secret:token", ""},
+		{"meta", ":token", "the secret is empty"},
+		{"notion", "", ""},
+		{"asana", "", ""},
+		{"sns", "", ""},
+		{"sns", "arn:aws:sns:eu-central-1:123456789012:orders", ""},
+		{"jwt", "any text", ""},
+		{"jwt", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----", "the secret is a PEM key, which HS256 cannot use; set algorithm to that of the sender, like RS256"},
+		{"jwt", "{}", "there is no key for HS256 in it"},
+		{"jwt", "{", "the key is not JSON as RFC 7517 has it"},
+		{"plaid", "client:secret", ""},
+		{"plaid", "client", notPublic},
 		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", control},
 		{"standard-webhooks", "whsec_", "the secret is empty"},
 		{"standard-webhooks", "whsec_AAAA", "the secret is empty"},
@@ -71,7 +90,7 @@ func TestCheckSecret_LongestFits(t *testing.T) {
 		key := keys("u:" + strings.Repeat("x", 2046))[0]
 		header, err := verifier.Sign(signature.Request{}, key, "")
 		require.NoError(t, err)
-		_, failure := verifier.Verify(signature.Request{Header: header}, []signature.Key{key})
+		_, failure := verifier.Verify(t.Context(), signature.Request{Header: header}, []signature.Key{key})
 		require.Nil(t, failure, name)
 	}
 }
@@ -81,14 +100,18 @@ func TestGenerateSecret(t *testing.T) {
 		signature.SecretRaw:          `^[0-9a-f]{64}$`,
 		signature.SecretWhsec:        `^whsec_[A-Za-z0-9+/]{43}=$`,
 		signature.SecretUserPassword: `^meshhook:[0-9a-f]{64}$`,
+		signature.SecretWithToken:    `^[0-9a-f]{64}$`,
+		signature.SecretJWTKey:       `^([0-9a-f]{64})?$`,
 		signature.SecretUnused:       `^$`,
+		signature.SecretPublicKey:    `^$`,
+		signature.SecretIdentifier:   `^$`,
 	}
 	for _, s := range signature.Schemes() {
 		v := newVerifier(t, meshhook.Verification{Scheme: s.Name})
 		secret := v.GenerateSecret()
-		require.NoError(t, v.CheckSecret(secret), s.Name)
 		require.Regexp(t, shape[s.SecretFormat], secret.Reveal(), s.Name)
-		if s.SecretFormat != signature.SecretUnused {
+		if !secret.IsZero() {
+			require.NoError(t, v.CheckSecret(secret), s.Name)
 			require.NotEqual(t, secret, v.GenerateSecret(), s.Name)
 		}
 	}

@@ -1,7 +1,7 @@
 package signature
 
 import (
-	"hash"
+	"io"
 	"slices"
 	"strings"
 
@@ -11,38 +11,47 @@ import (
 // maxTemplate is the longest template, in bytes.
 const maxTemplate = 1024
 
-// What a template may name.
+// What a template may name. An endpoint's own template takes the first five.
 const (
 	fieldBody      = "body"
 	fieldTimestamp = "timestamp"
 	fieldID        = "id"
 	fieldURL       = "url"
 	fieldMethod    = "method"
+
+	fieldURI    = "uri"    // the URL with the escapes undone that HubSpot undoes
+	fieldForm   = "form"   // the sorted names and values of a form body, as Twilio joins them
+	fieldCRC32  = "crc32"  // of the body, in decimal (IEEE 802.3)
+	fieldSecret = "secret" // the endpoint's identifier at the provider
+	fieldField  = "field"  // {field:PATH}, a value in the body
+	fieldLines  = "lines"  // {lines:A,B}, of these names in the body those that are there, a line each for name and value
 )
+
+// ownFields are those that an endpoint's own template may name.
+var ownFields = []string{fieldBody, fieldTimestamp, fieldID, fieldURL, fieldMethod}
+
+// providerFields are those that the table's templates may name beside them.
+var providerFields = []string{fieldURI, fieldForm, fieldCRC32, fieldSecret, fieldField, fieldLines}
+
+// covering are the fields that stand for the content of the request.
+var covering = []string{fieldBody, fieldForm, fieldCRC32, fieldLines}
 
 // part is a piece of the signed string: a field by name, or else literal text.
 type part struct {
 	field   string
+	operand string // behind the field's colon
 	literal string
 }
 
 // template is the signed string, taken apart once so that verifying only writes.
 type template []part
 
-// message is what a template is filled with. timestamp and id are the sender's
-// own spelling, since that is what was signed.
-type message struct {
-	request   Request
-	timestamp string
-	id        string
-}
-
-// parseTemplate reads a template, or says with CodeInvalid what is wrong with it.
-func parseTemplate(text string) (template, error) {
+// parseTemplate reads a template that may name these fields, or says with
+// CodeInvalid what is wrong with it.
+func parseTemplate(text string, known []string) (template, error) {
 	if len(text) > maxTemplate {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the template is longer than %d bytes", maxTemplate)
 	}
-	known := []string{fieldBody, fieldTimestamp, fieldID, fieldURL, fieldMethod}
 	var t template
 	for rest := text; rest != ""; {
 		literal, after, found := strings.Cut(rest, "{")
@@ -52,7 +61,8 @@ func parseTemplate(text string) (template, error) {
 		if !found {
 			break
 		}
-		field, tail, closed := strings.Cut(after, "}")
+		named, tail, closed := strings.Cut(after, "}")
+		field, operand, _ := strings.Cut(named, ":")
 		if !closed || !slices.Contains(known, field) {
 			return nil, meshhook.Errorf(meshhook.CodeInvalid,
 				"the template has {%s; it may name {%s}", clip(after), strings.Join(known, "} {"))
@@ -60,34 +70,41 @@ func parseTemplate(text string) (template, error) {
 		if field == fieldBody && t.uses(fieldBody) {
 			return nil, meshhook.Errorf(meshhook.CodeInvalid, "the template names {body} twice")
 		}
-		t = append(t, part{field: field})
+		t = append(t, part{field: field, operand: operand})
 		rest = tail
-	}
-	if !t.uses(fieldBody) {
-		return nil, meshhook.Errorf(meshhook.CodeInvalid,
-			"the template does not name {body}, so a signature would fit any content; add {body}")
 	}
 	return t, nil
 }
 
-// uses tells whether the template names a field.
-func (t template) uses(field string) bool {
-	return slices.ContainsFunc(t, func(p part) bool { return p.field == field })
+// parseOwnTemplate reads the template of an endpoint or of hmac: it has to name
+// the body.
+func parseOwnTemplate(text string) (template, error) {
+	t, err := parseTemplate(text, ownFields)
+	if err == nil && !t.uses(fieldBody) {
+		err = meshhook.Errorf(meshhook.CodeInvalid,
+			"the template does not name {body}, so a signature would fit any content; add {body}")
+	}
+	return t, err
 }
 
-// write feeds the signed string to h, which never fails (hash.Hash).
-func (t template) write(h hash.Hash, m message) {
+// uses tells whether the template names one of the fields.
+func (t template) uses(fields ...string) bool {
+	return slices.ContainsFunc(t, func(p part) bool { return p.field != "" && slices.Contains(fields, p.field) })
+}
+
+// write writes the signed string to w, a hash or a buffer, which never fail.
+func (t template) write(w io.Writer, m *message) {
 	for _, p := range t {
 		if p.field == fieldBody {
-			h.Write(m.request.Body)
+			_, _ = w.Write(m.request.Body)
 			continue
 		}
-		h.Write([]byte(m.text(p)))
+		_, _ = io.WriteString(w, m.text(p))
 	}
 }
 
-// length is how many bytes write feeds.
-func (t template) length(m message) int {
+// length is how many bytes write writes.
+func (t template) length(m *message) int {
 	n := 0
 	for _, p := range t {
 		if p.field == fieldBody {
@@ -97,20 +114,4 @@ func (t template) length(m message) int {
 		n += len(m.text(p))
 	}
 	return n
-}
-
-// text is what a part other than the body stands for.
-func (m message) text(p part) string {
-	switch p.field {
-	case fieldTimestamp:
-		return m.timestamp
-	case fieldID:
-		return m.id
-	case fieldURL:
-		return m.request.URL
-	case fieldMethod:
-		return m.request.Method
-	default:
-		return p.literal
-	}
 }

@@ -157,12 +157,12 @@ func TestVerify_PublishedVectors(t *testing.T) {
 			verifier := newVerifier(t, v.verify)
 			require.NoError(t, verifier.CheckSecret(key.Value))
 
-			got, failure := verifier.Verify(v.request(), []signature.Key{key})
+			got, failure := verifier.Verify(t.Context(), v.request(), []signature.Key{key})
 			require.Nil(t, failure)
 			require.Equal(t, key, got)
 
 			other := signature.Key{ID: "other", Value: meshhook.NewSecret(v.secret[:len(v.secret)-4] + "AAAA")}
-			_, failure = verifier.Verify(v.request(), []signature.Key{other})
+			_, failure = verifier.Verify(t.Context(), v.request(), []signature.Key{other})
 			require.NotNil(t, failure)
 			require.Equal(t, signature.ReasonMismatch, failure.Reason)
 		})

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +21,15 @@ type Request struct {
 	Body []byte
 	// Now is the time by which timestamps are judged, and which Sign writes.
 	Now time.Time
+	// Presented stands for a token or password that the event log does not keep; nil
+	// for a request that has just come.
+	Presented *Presented
+
+	keyring *Keyring
 }
+
+// Presented is the digest of a credential, as Digest makes it.
+type Presented struct{ Digest, Salt []byte }
 
 // Key is a secret that is active, under the name by which the caller knows it.
 type Key struct {
@@ -34,13 +43,14 @@ type Verifier struct {
 	scheme        Scheme
 	engine        engine
 	secretHeaders []string
+	keyring       *Keyring
 }
 
 // engine is what a kind of scheme knows how to do.
 type engine interface {
 	// verify returns the key that fits, or why none does. What it sees on the way
 	// it writes into f.
-	verify(r Request, keys []Key, f *Findings) (Key, *Failure)
+	verify(ctx context.Context, r Request, keys []Key, f *Findings) (Key, *Failure)
 	// sign returns the headers that make verify accept r.
 	sign(r Request, key Key, id string) (http.Header, error)
 	// variants say in words what verify computes and compares.
@@ -63,11 +73,30 @@ func New(v meshhook.Verification) (*Verifier, error) {
 	return &Verifier{scheme: s, engine: e, secretHeaders: secretHeaders(s, e)}, nil
 }
 
-// newEngine prepares the engine that s names.
+// WithKeyring returns the verifier with a place to fetch keys from. Without one,
+// schemes whose keys are fetched refuse everything as ReasonKeysUnavailable.
+func (v *Verifier) WithKeyring(k *Keyring) *Verifier {
+	with := *v
+	with.keyring = k
+	return &with
+}
+
+// newEngine prepares the engine that s names, and that of its alternative.
 func newEngine(s Scheme) (engine, error) {
+	e, err := oneEngine(s)
+	if err != nil || s.Alternative == nil {
+		return e, err
+	}
+	other, err := oneEngine(*s.Alternative)
+	return alternativeEngine{s.AlternativePrefix, other, e}, err
+}
+
+func oneEngine(s Scheme) (engine, error) {
 	switch s.Engine {
-	case EngineHMAC:
-		return newHMAC(s)
+	case EngineHMAC, EngineEd25519, EngineECDSA, EngineRSA:
+		return newSigned(s)
+	case EngineJWT:
+		return newJWT(s)
 	case EngineToken:
 		return tokenEngine{s, newHeaderName(s.Header)}, nil
 	case EngineBasic:
@@ -85,12 +114,16 @@ func (v *Verifier) Scheme() Scheme { return v.scheme }
 // are those active now; the scheme none needs none and returns the zero Key.
 // The failure is a *Failure rather than an error so that it can be stored;
 // compare it with nil before it becomes an error.
-func (v *Verifier) Verify(r Request, keys []Key) (Key, *Failure) {
+// Keys that have to be fetched are waited for as long as ctx lasts, and then
+// ReasonKeysUnavailable says that nothing is known of the request.
+func (v *Verifier) Verify(ctx context.Context, r Request, keys []Key) (Key, *Failure) {
 	findings := Findings{Scheme: v.scheme.Name, Tolerance: v.scheme.Tolerance}
-	key, failure := v.engine.verify(r, keys, &findings)
+	r.keyring = v.keyring
+	key, failure := v.engine.verify(ctx, r, keys, &findings)
 	if failure == nil {
 		return key, nil
 	}
+	findings.Fetch = failure.Findings.Fetch
 	findings.Variants = v.engine.variants()
 	for _, name := range v.headers() {
 		values := r.Header.Values(name)
@@ -124,6 +157,32 @@ func (v *Verifier) Sign(r Request, key Key, id string) (http.Header, error) {
 
 // headers lists the headers that the scheme reads.
 func (v *Verifier) headers() []string {
-	names := []string{v.scheme.Header, v.scheme.Timestamp.Header, v.scheme.IDHeader}
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	s := v.scheme
+	names := append([]string{s.Header}, s.MoreHeaders[:min(2, len(s.MoreHeaders))]...) // the rest is numbered on
+	names = append(names, s.Timestamp.Header, s.IDHeader, s.Certificate.Header)
+	if s.Alternative != nil {
+		names = append(names, s.Alternative.Header, s.Alternative.Timestamp.Header, s.Alternative.IDHeader)
+	}
+	seen := map[string]bool{"": true}
+	return slices.DeleteFunc(names, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
+}
+
+// Digest returns the salted digest of the token or password that r presents, by
+// which the request can be verified again although the event log does not keep
+// the credential itself. It is nil where nothing of the kind came; and for a JWT,
+// which no digest can stand for.
+func (v *Verifier) Digest(r Request, salt []byte) []byte {
+	p, ok := v.engine.(presenter)
+	if !ok || !v.engine.carriesSecret() {
+		return nil
+	}
+	credential, failure := p.present(r)
+	if failure != nil {
+		return nil
+	}
+	return digest(salt, credential)
 }

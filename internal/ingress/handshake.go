@@ -1,0 +1,86 @@
+package ingress
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+// greeting is greet for a request whose body has come.
+func (h *Handler) greeting(_ context.Context, c *call) *refusal {
+	if c.handshake != nil {
+		return nil // it was known by its method
+	}
+	return h.greet(c)
+}
+
+// greet looks whether a request is a question that its provider does not sign, and
+// keeps the answer in c.
+func (h *Handler) greet(c *call) *refusal { return h.shake(c, false) }
+
+// shake keeps the answer to a provider's question in c, if the request is one.
+func (h *Handler) shake(c *call, verified bool) *refusal {
+	reply, failure := c.door.verifier.Handshake(h.signed(c, c.body.decoded), c.door.keys(c.now), verified)
+	if failure != nil {
+		c.findings = failure
+		return refuse(meshhook.CodeInvalidSignature, "%s", failure.Message)
+	}
+	c.handshake = reply
+	return nil
+}
+
+// answerHandshake does what a question asks for and answers it. It is logged as an
+// event that starts no run.
+func (h *Handler) answerHandshake(ctx context.Context, c *call) answer {
+	if refusal := h.fulfil(ctx, c); refusal != nil {
+		h.recordRefusal(ctx, c, refusal)
+		return refusal.answer()
+	}
+	if h.rejected.admit(c) { // anybody may ask some of the questions, as often as they like
+		event := c.asEvent()
+		event.Status, event.Reason = meshhook.EventFiltered, "a handshake of "+c.door.Verification.Scheme+", answered"
+		if _, err := h.store.Record(ctx, meshhook.Intake{Event: *event}); err != nil {
+			h.log.Warn("a handshake could not be logged", "webhook", c.door.Path, "event_id", c.id, "error", err)
+		}
+	}
+	h.log.Info("handshake answered", "webhook", c.door.Path, "event_id", c.id, "scheme", c.door.Verification.Scheme, "sender", c.sender)
+	header := c.handshake.Header
+	if header == nil {
+		header = http.Header{}
+	}
+	return answer{status: c.handshake.Status, result: resultHandshake, header: header, body: c.handshake.Body}
+}
+
+// resultHandshake stands in the metrics for what is neither event nor error.
+const resultHandshake = "handshake"
+
+// fulfil does what has to be done before a question is answered.
+func (h *Handler) fulfil(ctx context.Context, c *call) *refusal {
+	if secret := c.handshake.Adopt; !secret.IsZero() && len(c.door.keys(c.now)) == 0 {
+		if err := c.door.verifier.CheckSecret(secret); err != nil {
+			return refuse(meshhook.CodeInvalidSignature, "the secret of the handshake cannot be used: %s", err.Error())
+		}
+		if err := h.store.AdoptSecret(ctx, c.door.ProjectID, c.door.ID, secret); err != nil {
+			h.log.Error("the secret of a handshake could not be stored", "webhook", c.door.Path, "error", err)
+			return unavailable("the secret could not be stored; send it again")
+		}
+		h.log.Warn("the webhook had no secret and took over the one that came with the handshake", "webhook", c.door.Path, "sender", c.sender)
+	}
+	if c.handshake.Confirm == "" || !c.door.Verification.ConfirmSubscription {
+		return nil
+	}
+	if _, err := h.fetch(ctx, c.handshake.Confirm, nil); err != nil {
+		h.log.Error("a subscription could not be confirmed", "webhook", c.door.Path, "error", err)
+		return unavailable("the subscription could not be confirmed now; send it again")
+	}
+	return nil
+}
+
+// unfetched is the Fetch of a Handler that was given none.
+func unfetched(context.Context, string, []byte) ([]byte, error) {
+	return nil, meshhook.Errorf(meshhook.CodeUnavailable, "nothing can be fetched here")
+}
+
+var _ signature.Fetch = unfetched
