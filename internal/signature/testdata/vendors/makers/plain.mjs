@@ -8,9 +8,9 @@ import { URL_OF, hmac, must, npm, write } from '../lib.mjs';
 const json = { 'Content-Type': 'application/json' };
 const recipe = (more) => `signed by the documented recipe; no SDK of npm verifies${more ? `. ${more}` : ''}`;
 
-/** The vector that GitHub's sample and Atlassian's documentation for Bitbucket and Jira have in common. */
+/** The vector that Atlassian's documentation prints; the body lacks the comma of GitHub's. */
 const everybody = {
-  name: 'printed: "It\'s a Secret to Everybody" signs "Hello World!"', source: 'Atlassian docs (Bitbucket: manage webhooks; Jira: webhooks)',
+  name: 'printed: "It\'s a Secret to Everybody" signs "Hello World!"', source: 'Jira docs, webhooks, testing the webhook payload validation; Bitbucket has the same format',
   secret: "It's a Secret to Everybody", body: 'Hello World!',
   headers: { 'X-Hub-Signature': 'sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9' },
 };
@@ -64,9 +64,12 @@ async function meta(name) {
   ]);
 }
 
+/** Who else reads these schemes the same way. */
+const second = 'Read beside @trigger.dev/core 4.8.3 (npm), v3/webhooks, webhookProviderConfigs';
+
 /** One accepted case of a scheme whose header is prefix and HMAC of the body. */
-function simple(docs, { header, prefix = '', algorithm = 'sha256', encoding = 'hex', secret, body, headers = {}, more = [] }) {
-  return (name) => write(name, recipe(), docs, [
+function simple(docs, { header, prefix = '', algorithm = 'sha256', encoding = 'hex', secret, body, headers = {}, more = [], beside }) {
+  return (name) => write(name, recipe(beside), docs, [
     { name: 'event, non-ASCII', secret, headers: { ...json, ...headers, [header]: prefix + hmac(algorithm, secret, body, encoding) }, body },
     ...more.map((m) => ({ ...m, secret: m.secret ?? secret, headers: { ...json, ...headers, [header]: prefix + hmac(algorithm, m.key ?? secret, m.body, encoding) }, key: undefined })),
   ]);
@@ -74,11 +77,11 @@ function simple(docs, { header, prefix = '', algorithm = 'sha256', encoding = 'h
 
 const lemonsqueezy = simple('https://docs.lemonsqueezy.com/help/webhooks/signing-requests', { header: 'X-Signature', secret: 'lemon-secret-40-characters-at-most', headers: { 'X-Event-Name': 'order_created' },
   body: '{"meta":{"event_name":"order_created","custom_data":{"customer_id":25}},"data":{"type":"orders","id":"1","attributes":{"user_name":"Zoë 東京"}}}' });
-const intercom = simple('https://developers.intercom.com/docs/webhooks/webhook-notifications', { header: 'X-Hub-Signature', prefix: 'sha1=', algorithm: 'sha1', secret: 'b7a1d3c2-client-secret',
+const intercom = simple('https://developers.intercom.com/docs/webhooks/webhook-notifications', { header: 'X-Hub-Signature', prefix: 'sha1=', algorithm: 'sha1', secret: 'b7a1d3c2-client-secret', beside: second,
   body: '{"type":"notification_event","app_id":"a86dr8yl","data":{"type":"notification_event_data","item":{"type":"contact","name":"Zoë 東京"}},"id":"notif_ccd8a4d0-f965-11e3-a367-c779cae3e1b3","topic":"contact.created","delivery_attempts":1}' });
-const typeform = simple('https://www.typeform.com/developers/webhooks/secure-your-webhooks/', { header: 'Typeform-Signature', prefix: 'sha256=', encoding: 'base64', secret: 'abc123',
+const typeform = simple('https://www.typeform.com/developers/webhooks/secure-your-webhooks/', { header: 'Typeform-Signature', prefix: 'sha256=', encoding: 'base64', secret: 'abc123', beside: second,
   body: '{"event_id":"LtWXD3crgy","event_type":"form_response","form_response":{"form_id":"lT4Z3j","token":"a3a12ec67a1365927098a606107fac15","answers":[{"type":"text","text":"Größe 東京"}]}}\n' });
-const vercel = simple('https://vercel.com/docs/webhooks/webhooks-api', { header: 'x-vercel-signature', algorithm: 'sha1', secret: 'vercel-whsec-1',
+const vercel = simple('https://vercel.com/docs/webhooks/webhooks-api', { header: 'x-vercel-signature', algorithm: 'sha1', secret: 'vercel-whsec-1', beside: second,
   body: '{"id":"uev_CUXBTxNSXcRA6SVmCpRaCoCa","type":"deployment.created","createdAt":1772366400000,"payload":{"deployment":{"name":"größe-東京"}},"region":"fra1"}' });
 const xeroBody = '{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}';
 const xero = simple('https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/', { header: 'x-xero-signature', encoding: 'base64', secret: 'r8vBQ4Xx+JVXQ2s9zJ3Wv1bT0gk5n2mP7yH6dC4eA8f/uL1oI3wE9qR5tY7zU2iS6aD0fG4hJ8kL1xC3vB5nMw==',
@@ -101,7 +104,7 @@ function docusign(name) {
   const body = '{"event":"envelope-completed","apiVersion":"v2.1","retryCount":0,"configurationId":11055387,"generatedDateTime":"2026-03-01T12:00:00.0000000Z","data":{"accountId":"e2d4ea2a","envelopeId":"1f8b3e2c","name":"Zoë 東京"}}';
   const sign = (key) => hmac('sha256', key, body, 'base64');
   const headers = (...keys) => Object.assign({ ...json, 'x-authorization-digest': 'HMACSHA256' }, ...keys.map((key, i) => ({ [`X-DocuSign-Signature-${i + 1}`]: sign(key) })));
-  write(name, recipe(), 'https://developers.docusign.com/platform/webhooks/connect/hmac/', [
+  write(name, recipe(second), 'https://developers.docusign.com/platform/webhooks/connect/hmac/', [
     { name: 'one key, non-ASCII; the key is its text, not what its base64 means', secret, headers: headers(secret), body },
     { name: 'two keys, ours is the first', secret, headers: headers(secret, other), body },
     { name: 'two keys, ours is the second', secret: other, headers: headers(secret, other), body },
@@ -113,7 +116,7 @@ function pagerduty(name) {
   const body = '{"event":{"id":"01BXR5VD8T2H8GO8PH9D9DDXVI","event_type":"incident.triggered","resource_type":"incident","occurred_at":"2026-03-01T12:00:00.000Z","data":{"id":"PGR0VU2","title":"Größe – 東京"}}}';
   const v1 = (key) => 'v1=' + hmac('sha256', key, body, 'hex');
   const headers = (value) => ({ ...json, 'User-Agent': 'PagerDuty-Webhook/V3.0', 'X-Webhook-Id': '3a1b2c3d-1111-2222-3333-444455556666', 'X-PagerDuty-Signature': value });
-  write(name, recipe(), 'https://developer.pagerduty.com/docs/verifying-webhook-signatures', [
+  write(name, recipe(second), 'https://developer.pagerduty.com/docs/verifying-webhook-signatures', [
     { name: 'incident.triggered, non-ASCII', secret, headers: headers(v1(secret)), body },
     { name: 'two v1 while the secret rolls, the new secret', secret, headers: headers(`${v1(secret)},${v1(old)}`), body },
     { name: 'two v1 while the secret rolls, the old secret', secret: old, headers: headers(`${v1(secret)},${v1(old)}`), body },

@@ -4,13 +4,16 @@ import { Bot, webhookCallback } from 'grammy';
 import { WebhooksManager } from 'box-node-sdk/lib/managers/webhooks';
 import { NOW, SECONDS, URL_OF, at, hmac, must, mustRefuse, npm, write } from '../lib.mjs';
 
+/** Who else reads these schemes the same way. */
+const second = 'Read beside @trigger.dev/core 4.8.3 (npm), v3/webhooks, webhookProviderConfigs';
+
 const json = { 'Content-Type': 'application/json' };
 
 function calendly(name) {
   const secret = '5mEzn9C-I28UtwOjZJtFoob0sAAFZ95GbZkqj4y3i0I';
   const body = '{"event":"invitee.created","created_at":"2026-03-01T12:00:00.000000Z","created_by":"https://api.calendly.com/users/AAAAAAAAAAAAAAAA","payload":{"name":"Zoë 東京","email":"z@example.com"}}';
   const headers = { ...json, 'Calendly-Webhook-Signature': `t=${SECONDS},v1=${hmac('sha256', secret, `${SECONDS}.${body}`, 'hex')}` };
-  write(name, 'signed by the documented recipe; no SDK of npm verifies', 'https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures', [
+  write(name, `signed by the documented recipe; no SDK of npm verifies. ${second}`, 'https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures', [
     { name: 'invitee.created, non-ASCII', secret, headers, body },
     { name: '4 minutes old', secret, headers, body, now: '2026-03-01T12:04:00Z', accept: false, why: 'older than 3 minutes, the tolerance of the sample' },
   ]);
@@ -21,7 +24,7 @@ function zendesk(name) {
   const body = '{"type":"zen:event-type:user.name_changed","account_id":22129848,"id":"b0d7f8d4-2d7b-4b6c-8c5e-1c0a6b1f0a11","time":"2026-03-01T12:00:00Z","event":{"current":"Zoë 東京"}}';
   const headers = (text, time = '2026-03-01T12:00:00Z') => ({ ...json, 'X-Zendesk-Account-Id': '123456', 'X-Zendesk-Webhook-Id': '01F1KRFQ6BG29CNWFR60NK5FNY', 'X-Zendesk-Webhook-Invocation-Id': '8350205582',
     'X-Zendesk-Webhook-Signature': hmac('sha256', secret, time + text, 'base64'), 'X-Zendesk-Webhook-Signature-Timestamp': time });
-  write(name, 'signed by the documented recipe, with the secret that is printed there for tests; no SDK of npm verifies', 'https://developer.zendesk.com/documentation/webhooks/verifying/', [
+  write(name, `signed by the documented recipe, with the secret that is printed there for tests; no SDK of npm verifies. ${second}`, 'https://developer.zendesk.com/documentation/webhooks/verifying/', [
     { name: 'user.name_changed, non-ASCII', secret, headers: headers(body), body },
     { name: 'no body', secret, method: 'GET', headers: headers('') },
   ]);
