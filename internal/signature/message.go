@@ -39,6 +39,11 @@ func (m *message) text(p part) string {
 		return m.request.Method
 	case fieldURI:
 		return hubspotURI.Replace(m.url)
+	case fieldPayload:
+		if form := m.document.form(); len(form) == 1 && len(form["payload"]) == 1 {
+			return form.Get("payload")
+		}
+		return string(m.request.Body)
 	case fieldForm:
 		if m.hashed {
 			return ""

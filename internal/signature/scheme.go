@@ -75,6 +75,9 @@ type Scheme struct {
 	// BodyHashQuery is the query parameter that carries the body's SHA-256 in hex,
 	// where the signed string holds the URL and not the body.
 	BodyHashQuery string `json:"body_hash_query,omitempty"`
+	// Constants are headers that, if they come, have to hold this: the version or
+	// algorithm that the rest of the scheme describes.
+	Constants map[string]string `json:"constants,omitempty"`
 	// List says how the header is divided, where it holds more than a signature.
 	List List `json:"list,omitzero"`
 	// Timestamp says where the time of signing stands.
@@ -129,6 +132,8 @@ type List struct {
 	// Signature is the name of the values that are signatures. Others are
 	// ignored, so that a provider may add the next version beside this one.
 	Signature string `json:"signature"`
+	// Spaced tells that there may be spaces around the elements.
+	Spaced bool `json:"spaced,omitempty"`
 }
 
 // Timestamp says where the time of signing stands: in a header of its own, in the

@@ -17,11 +17,13 @@ func bodySchemes() []Scheme {
 			Docs:       "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
 		}),
 		bodyMAC("gitea", "X-Gitea-Signature", "sha256", "hex", Scheme{
+			Template:   "{payload}", // of its forms, too, the JSON is signed
 			SecretHint: "any text of your own; the same goes into Secret under Settings > Webhooks of the repository",
 			Dedup:      "header:X-Gitea-Delivery",
 			Docs:       "https://docs.gitea.com/usage/webhooks",
 		}),
 		bodyMAC("forgejo", "X-Forgejo-Signature", "sha256", "hex", Scheme{
+			Template:   "{payload}", // of its forms, too, the JSON is signed
 			SecretHint: "any text of your own; the same goes into Secret under Settings > Webhooks of the repository",
 			Dedup:      "header:X-Forgejo-Delivery",
 			Docs:       "https://forgejo.org/docs/latest/user/webhooks/",
@@ -85,7 +87,7 @@ func bodySchemes() []Scheme {
 		}),
 		docusign(),
 		bodyMAC("pagerduty", "X-PagerDuty-Signature", "sha256", "hex", Scheme{
-			List:               List{Separator: ",", Assign: "=", Signature: "v1"},
+			List:               List{Separator: ",", Assign: "=", Signature: "v1", Spaced: true},
 			SecretFromProvider: true,
 			SecretHint:         "the secret shown once when the webhook subscription is made",
 			Dedup:              ".event.body.event.id",

@@ -55,6 +55,7 @@ func keySchemes() []Scheme {
 			Template:  "{id}|{timestamp}|{secret}|{crc32}",
 			Timestamp: Timestamp{Header: "PAYPAL-TRANSMISSION-TIME", Format: TimeRFC3339},
 			IDHeader:  "PAYPAL-TRANSMISSION-ID",
+			Constants: map[string]string{"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
 			Tolerance: defaultTolerance,
 			Certificate: Certificate{
 				Header: "PAYPAL-CERT-URL",

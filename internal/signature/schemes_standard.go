@@ -63,7 +63,8 @@ func standardWebhooks(name, family string, s Scheme) Scheme {
 // gitlab returns GitLab's scheme: a token in a header or, for the signing tokens
 // of newer versions, Standard Webhooks.
 func gitlab() Scheme {
-	const dedup = "header:X-Gitlab-Event-UUID"
+	// X-Gitlab-Event-UUID alone would not do: hooks that set each other off share it.
+	const dedup = `.event.headers | ."idempotency-key" // ."x-gitlab-event-uuid"`
 	signing := standardWebhooks("gitlab", "webhook", Scheme{})
 	signing.Alternative, signing.AlternativePrefix, signing.Dedup = nil, "", dedup
 	return Scheme{

@@ -93,6 +93,7 @@ func timedSchemes() []Scheme {
 		}),
 		bodyMAC("box", "BOX-SIGNATURE-PRIMARY", "sha256", "base64", Scheme{
 			MoreHeaders:        []string{"BOX-SIGNATURE-SECONDARY"},
+			Constants:          map[string]string{"BOX-SIGNATURE-VERSION": "1", "BOX-SIGNATURE-ALGORITHM": "HmacSHA256"},
 			Template:           "{body}{timestamp}",
 			Timestamp:          Timestamp{Header: "BOX-DELIVERY-TIMESTAMP", Format: TimeRFC3339},
 			Tolerance:          meshhook.Duration(10 * time.Minute),

@@ -115,6 +115,9 @@ func (e *signedEngine) verify(ctx context.Context, r Request, keys []Key, f *Fin
 	if failure != nil {
 		return Key{}, failure
 	}
+	if failure := e.checkConstants(r.Header); failure != nil {
+		return Key{}, failure
+	}
 	if failure := e.readHeaders(m); failure != nil {
 		return Key{}, failure
 	}
@@ -204,6 +207,16 @@ func (e *signedEngine) checkCovered(m *message) *Failure {
 	}
 	if len(m.request.Body) > 0 && m.document.form() == nil {
 		return refuse(ReasonMismatch, "the body is no form and the URL has no %s, so the signature does not cover it", name)
+	}
+	return nil
+}
+
+// checkConstants refuses another version of the scheme than the one described.
+func (e *signedEngine) checkConstants(h http.Header) *Failure {
+	for name, want := range e.scheme.Constants {
+		if values := h.Values(name); len(values) > 1 || len(values) == 1 && values[0] != want {
+			return refuse(ReasonMalformedHeader, "the header %s is not %s", name, want)
+		}
 	}
 	return nil
 }

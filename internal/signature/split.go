@@ -10,13 +10,10 @@ func (e *signedEngine) signatures(m *message, f *Findings) ([]string, *Failure) 
 	}
 	var texts []string
 	for i, name := range e.headers {
-		if i > 0 && len(name.values(m.request.Header)) == 0 {
-			continue // only the first one is missed
+		if len(name.values(m.request.Header)) == 0 && (i > 0 || e.anyMore(m)) {
+			continue // one is enough, and the first is missed when there is none
 		}
 		value, failure := one(m.request.Header, name)
-		if failure != nil && i == 0 && failure.Reason == ReasonMissingHeader && e.anyMore(m) {
-			continue
-		}
 		if failure != nil {
 			return nil, failure
 		}
@@ -74,6 +71,9 @@ func (e *signedEngine) splitList(value string, m *message, f *Findings) ([]strin
 	var texts []string
 	var timed bool
 	for element := range strings.SplitSeq(value, list.Separator) {
+		if list.Spaced {
+			element = strings.Trim(element, " ")
+		}
 		name, text, ok := strings.Cut(element, list.Assign)
 		switch {
 		case !ok:

@@ -19,22 +19,20 @@ const (
 	fieldURL       = "url"
 	fieldMethod    = "method"
 
-	fieldURI    = "uri"    // the URL with the escapes undone that HubSpot undoes
-	fieldForm   = "form"   // the sorted names and values of a form body, as Twilio joins them
-	fieldCRC32  = "crc32"  // of the body, in decimal (IEEE 802.3)
-	fieldSecret = "secret" // the endpoint's identifier at the provider
-	fieldField  = "field"  // {field:PATH}, a value in the body
-	fieldLines  = "lines"  // {lines:A,B}, of these names in the body those that are there, a line each for name and value
+	fieldURI     = "uri"     // the URL with the escapes undone that HubSpot undoes
+	fieldPayload = "payload" // the body or, of a form, the value of its only name, "payload"
+	fieldForm    = "form"    // the sorted names and values of a form body, as Twilio joins them
+	fieldCRC32   = "crc32"   // of the body, in decimal (IEEE 802.3)
+	fieldSecret  = "secret"  // the endpoint's identifier at the provider
+	fieldField   = "field"   // {field:PATH}, a value in the body
+	fieldLines   = "lines"   // {lines:A,B}, of these names in the body those that are there, a line each for name and value
 )
 
 // ownFields are those that an endpoint's own template may name.
 var ownFields = []string{fieldBody, fieldTimestamp, fieldID, fieldURL, fieldMethod}
 
 // providerFields are those that the table's templates may name beside them.
-var providerFields = []string{fieldURI, fieldForm, fieldCRC32, fieldSecret, fieldField, fieldLines}
-
-// covering are the fields that stand for the content of the request.
-var covering = []string{fieldBody, fieldForm, fieldCRC32, fieldLines}
+var providerFields = []string{fieldURI, fieldPayload, fieldForm, fieldCRC32, fieldSecret, fieldField, fieldLines}
 
 // part is a piece of the signed string: a field by name, or else literal text.
 type part struct {
