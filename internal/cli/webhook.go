@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -118,11 +119,7 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("enabled", yesNo(v.Enabled))
 		f.add("verify", verificationText(v.Verification))
 		for _, s := range v.Secrets {
-			text := s.ID.String() + ", since " + meshhook.FormatTime(s.CreatedAt)
-			if s.ExpiresAt != nil {
-				text += ", until " + meshhook.FormatTime(*s.ExpiresAt)
-			}
-			f.add("secret id", text)
+			f.add("secret id", secretText(s, time.Now()))
 		}
 		f.add("methods", strings.Join(v.Methods, ", "))
 		if v.RateLimit != nil {
@@ -131,6 +128,7 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("allowed", (&networksFlag{v.AllowedIPs}).String())
 		f.add("max body", config.ByteSize(v.MaxBody))
 		f.add("dedup", v.Dedup)
+		f.add("dedup window", v.DedupWindow)
 		f.add("filter", v.Filter)
 		f.add("schema", string(v.Schema))
 		if v.Response != nil {
@@ -139,6 +137,22 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("created", v.CreatedAt)
 		f.add("updated", v.UpdatedAt)
 	})
+}
+
+// secretText says of a secret how long it verifies, and when it last did.
+func secretText(s meshhook.EndpointSecret, now time.Time) string {
+	text := s.ID.String() + ", since " + meshhook.FormatTime(s.CreatedAt)
+	switch {
+	case s.ExpiresAt == nil:
+	case s.ActiveAt(now):
+		text += ", until " + meshhook.FormatTime(*s.ExpiresAt)
+	default:
+		text += ", expired " + meshhook.FormatTime(*s.ExpiresAt)
+	}
+	if s.LastUsedAt == nil {
+		return text + ", never used"
+	}
+	return text + ", last used " + meshhook.FormatTime(*s.LastUsedAt)
 }
 
 // verificationText names the scheme and what the webhook changes of it.

@@ -58,6 +58,9 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 	if err != nil {
 		return err
 	}
+	if err := a.checkWindow(e, c); err != nil {
+		return err
+	}
 	document, err := a.workflowFile(o.workflow)
 	if err != nil {
 		return err

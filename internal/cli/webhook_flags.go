@@ -23,6 +23,7 @@ type webhookFlags struct {
 	schema       string
 	rate         rateFlag
 	dedup        string
+	dedupWindow  meshhook.Duration
 	filter       string
 	networks     networksFlag
 	methods      []string
@@ -38,6 +39,7 @@ func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
 	flags.StringVar(&f.schema, "schema", "", "`file` of the JSON Schema that payloads must satisfy")
 	flags.Var(&f.rate, "rate-limit", "requests in a time, like 100/minute")
 	flags.StringVar(&f.dedup, "dedup", "", "jq `expression` over {event} for the dedup key, header:NAME, or none; the scheme's own when left out")
+	addDuration(flags, &f.dedupWindow, "dedup-window", "how long a dedup key is remembered, a `duration` from 1s to 720h; 24h when left out")
 	flags.StringVar(&f.filter, "filter", "", "jq `condition` over {event}; other events start no run")
 	flags.Var(&f.networks, "allow-ip", "`network` or address that may send; may be given several times")
 	flags.StringSliceVar(&f.methods, "method", nil, "HTTP `method` to answer, POST when left out; may be given several times")
@@ -86,6 +88,7 @@ func (f *webhookFlags) apply(a *app, e *meshhook.Endpoint) error {
 		{"description", func() error { e.Description = f.description; return nil }},
 		{"rate-limit", func() error { e.RateLimit = f.rate.limit; return nil }},
 		{"dedup", func() error { e.Dedup = f.dedup; return nil }},
+		{"dedup-window", func() error { e.DedupWindow = f.dedupWindow; return nil }},
 		{"filter", func() error { e.Filter = f.filter; return nil }},
 		{"allow-ip", func() error { e.AllowedIPs = f.networks.list; return nil }},
 		{"method", func() error { e.Methods = f.methods; return nil }},
@@ -171,6 +174,15 @@ func (a *app) readResponse(name string) (*meshhook.Response, error) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds a value that JSON has not: %w", name, err)
 	}
 	return &response, nil
+}
+
+// checkWindow refuses a dedup window that outlives the events; one that was not
+// asked for is nobody's mistake.
+func (a *app) checkWindow(e meshhook.Endpoint, c *config.Config) error {
+	if !a.flags.Changed("dedup-window") {
+		return nil
+	}
+	return e.CheckRetention(c.Retention.Events)
 }
 
 // checkWebhook completes an endpoint and says what is wrong with it.

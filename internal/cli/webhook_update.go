@@ -58,6 +58,9 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if err != nil {
 			return err
 		}
+		if err := a.checkWindow(e, s.config); err != nil {
+			return err
+		}
 		if a.flags.Changed("workflow") {
 			if err := a.assignWorkflow(ctx, s, &e, o.workflow, document); err != nil {
 				return err

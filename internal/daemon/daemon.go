@@ -244,8 +244,7 @@ func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	stopLoops()
 	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
 	defer cancelLast()
-	_, err := d.ingress.FlushSuppressed(last)
-	errs = append(errs, err, d.db.Leave(last, d.id), d.teardown(last))
+	errs = append(errs, d.ingress.Finish(last), d.db.Leave(last, d.id), d.teardown(last))
 	return errors.Join(errs...)
 }
 

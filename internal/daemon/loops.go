@@ -33,7 +33,11 @@ func (d *Daemon) loops() []*loop.Loop {
 		{Name: "tidy", Every: time.Hour, Work: chores.Tidy},
 	}
 	if d.does(roleIngress) {
-		list = append(list, &loop.Loop{Name: "suppressed", Every: poll, Work: d.ingress.FlushSuppressed})
+		list = append(
+			list,
+			&loop.Loop{Name: "suppressed", Every: poll, Work: d.ingress.FlushSuppressed},
+			&loop.Loop{Name: "secret uses", Every: poll, Work: d.ingress.FlushUses},
+		)
 	}
 	if d.does(roleWorker) {
 		d.db.OnRing(postgres.BellRuns, d.engine.Bell().Ring)

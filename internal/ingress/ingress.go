@@ -39,6 +39,8 @@ type Store interface {
 	AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, secret meshhook.Secret) error
 	// RecordSuppressed notes how many rejections were counted and not stored.
 	RecordSuppressed(ctx context.Context, counts []meshhook.Suppressed) error
+	// RecordSecretUses keeps the times at which secrets were last used.
+	RecordSecretUses(ctx context.Context, uses []meshhook.SecretUse) error
 }
 
 // Outcome is what became of one request, for metrics.
@@ -82,6 +84,7 @@ type Handler struct {
 	counters  limiter.Store
 	doors     atomic.Pointer[doors]
 	rejected  *rejections
+	used      *uses
 }
 
 // New returns a Handler that knows no webhook until Refresh has run.
@@ -98,7 +101,7 @@ func New(o Options) *Handler {
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
 		fetch: o.Fetch, keyring: signature.NewKeyring(o.Fetch), observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
-		counters: memory.NewStore(), rejected: newRejections(),
+		counters: memory.NewStore(), rejected: newRejections(), used: newUses(),
 	}
 	h.doors.Store(&doors{version: -1})
 	return h
@@ -140,6 +143,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, beg
 	c := &call{door: door, request: r, writer: w, id: meshhook.NewID(), now: begin, sender: sender(r, h.proxies)}
 	defer h.leave(c)
 	answer := h.handle(r.Context(), c)
+	if c.secret != nil {
+		h.used.note(*c.secret, c.now)
+	}
 	answer.door = door
 	c.limitHeaders(r.Context(), answer.header, h.counters)
 	return answer

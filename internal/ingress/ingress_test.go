@@ -28,6 +28,7 @@ const secret = "It's a Secret to Everybody"
 // house is a running ingress with one webhook on a real database.
 type house struct {
 	t        *testing.T
+	url      string
 	db       *postgres.DB
 	project  *postgres.Tenant
 	handler  *ingress.Handler
@@ -39,8 +40,9 @@ type house struct {
 // build makes a house whose webhook is changed by the function.
 func build(t *testing.T, change func(*meshhook.Endpoint), options ...func(*ingress.Options)) *house {
 	t.Helper()
-	db := pgtest.New(t)
-	h := &house{t: t, db: db, project: pgtest.Project(t, db), outcomes: make(chan ingress.Outcome, 1000)}
+	url := pgtest.URL(t)
+	db := pgtest.Open(t, url)
+	h := &house{t: t, url: url, db: db, project: pgtest.Project(t, db), outcomes: make(chan ingress.Outcome, 1000)}
 	applied, err := h.project.Apply(t.Context(), "orders", "", meshhook.Version{Digest: "d", Source: "name: orders"})
 	require.NoError(t, err)
 	h.endpoint = meshhook.Endpoint{

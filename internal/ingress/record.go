@@ -23,7 +23,7 @@ func (h *Handler) record(ctx context.Context, c *call) answer {
 	in := meshhook.Intake{}
 	event.DedupKey = h.dedupKey(ctx, c)
 	if event.DedupKey != "" {
-		in.DedupUntil = c.now.Add(meshhook.DefaultDedupWindow)
+		in.DedupUntil = c.now.Add(c.door.DedupWindow.Std())
 	}
 	if h.filtered(ctx, c) {
 		event.Status = meshhook.EventFiltered

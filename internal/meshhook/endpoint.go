@@ -15,8 +15,15 @@ const (
 	DefaultMaxBody = 1 << 20
 	// MaxMaxBody is the largest body limit an endpoint may set, in bytes.
 	MaxMaxBody = 64 << 20
-	// DefaultDedupWindow is how long a dedup key is remembered.
+	// DefaultDedupWindow is how long an endpoint that sets no window remembers a
+	// dedup key.
 	DefaultDedupWindow = 24 * time.Hour
+	// MinDedupWindow and MaxDedupWindow bound the window that an endpoint may set.
+	MinDedupWindow = time.Second
+	MaxDedupWindow = 30 * 24 * time.Hour
+	// MaxActiveSecrets is how many secrets of an endpoint may verify at once: each
+	// costs a computation for every forgery.
+	MaxActiveSecrets = 16
 )
 
 // Endpoint is a webhook: an ingress endpoint under /hooks/, named by its path,
@@ -37,6 +44,8 @@ type Endpoint struct {
 	// Dedup is a jq expression over {event} giving the dedup key; "" takes the
 	// scheme's own, "none" switches it off.
 	Dedup string `json:"dedup,omitempty"`
+	// DedupWindow is how long a dedup key is remembered.
+	DedupWindow Duration `json:"dedup_window"`
 	// Filter is a jq condition over {event}; events for which it is false start no run.
 	Filter string `json:"filter,omitempty"`
 	// Methods are the HTTP methods the endpoint answers; never empty.
@@ -67,6 +76,15 @@ type EndpointSecret struct {
 	Value      Secret     `json:"-"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	// LastUsedAt is when a request was last verified by it, to the minute; nil
+	// when none has been.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+}
+
+// SecretUse is the time at which a request was verified by an endpoint's secret.
+type SecretUse struct {
+	SecretID ID
+	At       time.Time
 }
 
 // ActiveAt tells whether the secret still verifies at the time now.
@@ -118,7 +136,23 @@ func (e *Endpoint) Validate() error {
 	if len(e.Description) > 1000 {
 		return Errorf(CodeInvalid, "the description is longer than 1000 bytes")
 	}
+	if e.DedupWindow == 0 {
+		e.DedupWindow = Duration(DefaultDedupWindow)
+	}
+	if w := e.DedupWindow.Std(); w < MinDedupWindow || w > MaxDedupWindow {
+		return Errorf(CodeInvalid, "a dedup window of %s is out of range; use 1s to 720h", e.DedupWindow)
+	}
 	return e.Response.validate()
+}
+
+// CheckRetention returns a CodeInvalid error when the endpoint remembers dedup
+// keys for longer than events are kept: a duplicate would be answered with an
+// event that is gone.
+func (e *Endpoint) CheckRetention(events time.Duration) error {
+	if e.DedupWindow.Std() > events {
+		return Errorf(CodeInvalid, "a dedup window of %s is longer than events are kept (retention.events is %s); use a shorter one", e.DedupWindow, Duration(events))
+	}
+	return nil
 }
 
 func (e *Endpoint) validateMethods() error {

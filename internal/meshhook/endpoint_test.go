@@ -52,7 +52,8 @@ func TestEndpointValidateFillsDefaults(t *testing.T) {
 	e := meshhook.Endpoint{Path: "shop/orders", Response: &meshhook.Response{}}
 	require.NoError(t, e.Validate())
 	require.Equal(t, meshhook.Endpoint{
-		Path: "shop/orders", Methods: []string{"POST"}, MaxBody: meshhook.DefaultMaxBody, Response: &meshhook.Response{Status: 202},
+		Path: "shop/orders", DedupWindow: meshhook.Duration(24 * time.Hour), Methods: []string{"POST"}, MaxBody: meshhook.DefaultMaxBody,
+		Response: &meshhook.Response{Status: 202},
 	}, e)
 	filled := e
 	require.NoError(t, e.Validate())
@@ -76,6 +77,11 @@ func TestEndpointValidate(t *testing.T) {
 		{"a negative body", func(e *meshhook.Endpoint) { e.MaxBody = -1 }, "a body limit of -1 bytes is out of range"},
 		{"a long description", func(e *meshhook.Endpoint) { e.Description = strings.Repeat("d", 1000) }, ""},
 		{"too long a description", func(e *meshhook.Endpoint) { e.Description = strings.Repeat("d", 1001) }, "the description is longer than 1000 bytes"},
+		{"the shortest window", func(e *meshhook.Endpoint) { e.DedupWindow = meshhook.Duration(time.Second) }, ""},
+		{"a window too short", func(e *meshhook.Endpoint) { e.DedupWindow = meshhook.Duration(time.Second - 1) }, "a dedup window of 999.999999ms is out of range; use 1s to 720h"},
+		{"the longest window", func(e *meshhook.Endpoint) { e.DedupWindow = meshhook.Duration(720 * time.Hour) }, ""},
+		{"a window too long", func(e *meshhook.Endpoint) { e.DedupWindow = meshhook.Duration(720*time.Hour + 1) }, "is out of range; use 1s to 720h"},
+		{"a negative window", func(e *meshhook.Endpoint) { e.DedupWindow = -1 }, "is out of range"},
 		{"status 200", func(e *meshhook.Endpoint) { e.Response = &meshhook.Response{Status: 200} }, ""},
 		{"status 299", func(e *meshhook.Endpoint) { e.Response = &meshhook.Response{Status: 299} }, ""},
 		{"status 199", func(e *meshhook.Endpoint) { e.Response = &meshhook.Response{Status: 199} }, "a response status of 199 would tell senders that their request failed; use 200 to 299"},
@@ -123,4 +129,13 @@ func TestEndpointSecretIsActiveUntilItExpires(t *testing.T) {
 			require.Equal(t, test.want, meshhook.EndpointSecret{ExpiresAt: test.expires}.ActiveAt(now))
 		})
 	}
+}
+
+func TestADedupWindowDoesNotOutliveTheEvents(t *testing.T) {
+	t.Parallel()
+	e := meshhook.Endpoint{DedupWindow: meshhook.Duration(48 * time.Hour)}
+	require.NoError(t, e.CheckRetention(48*time.Hour))
+	err := e.CheckRetention(48*time.Hour - 1)
+	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
+	require.ErrorContains(t, err, "a dedup window of 48h0m0s is longer than events are kept")
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,21 +14,23 @@ import (
 )
 
 const endpointFields = `e.id, e.project_id, e.url_path, e.workflow_id, w.name, e.description, e.enabled, e.verification, e.rate_limit, e.validation_schema,
-	e.dedup, e.filter, e.methods, e.allowed_ips, e.max_body_bytes, e.response, e.created_at, e.updated_at`
+	e.dedup, e.dedup_window_ms, e.filter, e.methods, e.allowed_ips, e.max_body_bytes, e.response, e.created_at, e.updated_at`
 
 // scanEndpoint reads the endpointFields of a row, and what stands behind them.
 func scanEndpoint(row pgx.CollectableRow, more ...any) (e meshhook.Endpoint, err error) {
 	var verification, response []byte
 	var rate, schema *string
 	var networks []string
+	var window int64
 	err = row.Scan(append([]any{
 		&e.ID, &e.ProjectID, &e.Path, &e.WorkflowID, &e.Workflow, &e.Description, &e.Enabled, &verification, &rate, &schema,
-		&e.Dedup, &e.Filter, &e.Methods, &networks, &e.MaxBody, &response, &e.CreatedAt, &e.UpdatedAt,
+		&e.Dedup, &window, &e.Filter, &e.Methods, &networks, &e.MaxBody, &response, &e.CreatedAt, &e.UpdatedAt,
 	}, more...)...)
 	if err != nil {
 		return e, err
 	}
 	inUTC(&e.CreatedAt, &e.UpdatedAt)
+	e.DedupWindow = meshhook.Duration(time.Duration(window) * time.Millisecond)
 	if err := json.Unmarshal(verification, &e.Verification); err != nil {
 		return e, err
 	}
@@ -68,8 +71,8 @@ func (t *Tenant) CreateEndpoint(ctx context.Context, e meshhook.Endpoint, secret
 		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO webhook_endpoints (id, project_id, url_path, workflow_id, description, enabled, verification, rate_limit,
-			       validation_schema, dedup, filter, methods, allowed_ips, max_body_bytes, response)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, t.endpointValues(e)...); err != nil {
+			       validation_schema, dedup, filter, methods, allowed_ips, max_body_bytes, response, dedup_window_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`, t.endpointValues(e)...); err != nil {
 			return err
 		}
 		if !secret.IsZero() {
@@ -93,7 +96,7 @@ func (t *Tenant) UpdateEndpoint(ctx context.Context, e meshhook.Endpoint) (meshh
 		tag, err := tx.Exec(ctx, `
 			UPDATE webhook_endpoints
 			   SET url_path = $3, workflow_id = $4, description = $5, enabled = $6, verification = $7, rate_limit = $8, validation_schema = $9,
-			       dedup = $10, filter = $11, methods = $12, allowed_ips = $13, max_body_bytes = $14, response = $15, updated_at = now()
+			       dedup = $10, filter = $11, methods = $12, allowed_ips = $13, max_body_bytes = $14, response = $15, dedup_window_ms = $16, updated_at = now()
 			 WHERE id = $1 AND project_id = $2`, t.endpointValues(e)...)
 		if err != nil {
 			return err
@@ -124,6 +127,7 @@ func (t *Tenant) endpointValues(e meshhook.Endpoint) []any {
 	return []any{
 		e.ID, t.id, e.Path, e.WorkflowID, e.Description, e.Enabled, e.Verification, rate,
 		schema, e.Dedup, e.Filter, e.Methods, networks, e.MaxBody, e.Response,
+		cmp.Or(e.DedupWindow.Std(), meshhook.DefaultDedupWindow).Milliseconds(),
 	}
 }
 
@@ -145,15 +149,7 @@ func (t *Tenant) Endpoint(ctx context.Context, pathOrID string) (e meshhook.Endp
 		if e, err = t.endpoint(ctx, tx, pathOrID, ""); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT id, endpoint_id, created_at, expires_at FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY id`, e.ID)
-		if err != nil {
-			return err
-		}
-		secrets, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s meshhook.EndpointSecret, err error) {
-			err = row.Scan(&s.ID, &s.EndpointID, &s.CreatedAt, &s.ExpiresAt)
-			inUTC(&s.CreatedAt, s.ExpiresAt)
-			return s, err
-		})
+		secrets, err = secretsOf(ctx, tx, e.ID)
 		return err
 	})
 	return e, secrets, err
@@ -196,7 +192,8 @@ func (t *Tenant) Endpoints(ctx context.Context) (list []meshhook.Endpoint, err e
 }
 
 // RotateEndpointSecret gives a webhook a new secret; the old ones verify until
-// the grace period is over. An empty secret is refused with CodeInvalid.
+// the grace period is over, each at its time on every daemon. An empty secret is
+// refused with CodeInvalid, and one more than may be active with CodeConflict.
 func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secret meshhook.Secret, grace time.Duration) error {
 	if secret.IsZero() {
 		return meshhook.Errorf(meshhook.CodeInvalid, "the new secret is empty; leave it out to have one made")
@@ -211,6 +208,15 @@ func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secr
 			 WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now() + $2)`, e.ID, grace)
 		if err != nil {
 			return err
+		}
+		var active int
+		err = tx.QueryRow(ctx, `SELECT count(*) FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now())`, e.ID).Scan(&active)
+		if err != nil {
+			return err
+		}
+		if active >= meshhook.MaxActiveSecrets {
+			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s has %d active secrets, which is the most; wait until one expires ('meshhook webhook show %s'), or end them all now with --grace 0s",
+				e.Path, active, e.Path)
 		}
 		return t.addEndpointSecret(ctx, tx, e.ID, secret)
 	})

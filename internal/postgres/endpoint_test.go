@@ -23,7 +23,7 @@ func (h house) full(path string) meshhook.Endpoint {
 		},
 		RateLimit: &meshhook.RateLimit{Limit: 5, Period: 15 * time.Minute},
 		Schema:    json.RawMessage(`{"type": "object", "a": 1, "a": 2}`), // as it was given
-		Dedup:     ".event.id", Filter: ".event.ok", Methods: []string{"POST", "PUT"},
+		Dedup:     ".event.id", DedupWindow: meshhook.Duration(90 * time.Second), Filter: ".event.ok", Methods: []string{"POST", "PUT"},
 		AllowedIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		MaxBody:    4096,
 		Response:   &meshhook.Response{Status: 201, Headers: map[string]string{"X-Thanks": "yes"}, Body: map[string]any{"ok": true}},

@@ -134,6 +134,11 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		err := intruder.project.RotateEndpointSecret(t.Context(), v.endpoint.Path, meshhook.NewSecret("evil"), 0)
 		requireCode(t, meshhook.CodeNotFound, err)
 	},
+	"EndpointSecrets": func(t *testing.T, intruder house, v victim) {
+		secrets, err := intruder.project.EndpointSecrets(t.Context(), v.endpoint.ID)
+		require.NoError(t, err)
+		require.Empty(t, secrets)
+	},
 	"Event": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.Event(t.Context(), v.event)
 		requireCode(t, meshhook.CodeNotFound, err)
