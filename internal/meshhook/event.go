@@ -3,6 +3,7 @@ package meshhook
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -62,11 +63,24 @@ type Event struct {
 type EventFilter struct {
 	Webhook string
 	Status  EventStatus
-	Since   time.Time
-	Until   time.Time
-	// Before is the cursor: only events older than this one.
+	// Code is why rejected events were rejected.
+	Code Code
+	// Since and Until bound when the events came: from Since on, and before Until.
+	Since time.Time
+	Until time.Time
+	// From is the network that they came from.
+	From netip.Prefix
+	// DedupKey is sealed, so that it is looked for in each event in turn.
+	DedupKey string
+	// Before and After are cursors: only events older, or newer, than this one.
 	Before ID
-	Limit  int
+	After  ID
+	// OldestFirst turns the list round; it begins with the newest otherwise.
+	OldestFirst bool
+	// Bodies asks for the bodies, too.
+	Bodies bool
+	// Limit is how many events there are at most; 0 is no limit.
+	Limit int
 }
 
 // Intake is what ingress asks the store to record for one request.

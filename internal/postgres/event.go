@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,9 @@ import (
 
 const eventFields = `id, project_id, endpoint_id, webhook, status, code, received_at, remote_addr, method, path,
 	content_type, head, body, body_size, body_truncated, secret_id, duplicate_of`
+
+// eventHeadFields are eventFields without the body.
+var eventHeadFields = strings.Replace(eventFields, "body,", "NULL::bytea AS body,", 1)
 
 // Event returns one event with its headers, its body and the runs it started.
 func (t *Tenant) Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error) {
@@ -37,30 +41,6 @@ func (t *Tenant) Event(ctx context.Context, id meshhook.ID) (meshhook.Event, err
 	return event, err
 }
 
-// Events lists events, newest first, without their bodies.
-func (t *Tenant) Events(ctx context.Context, f meshhook.EventFilter) ([]meshhook.Event, error) {
-	var events []meshhook.Event
-	err := t.inTx(ctx, "listing events", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
-			SELECT `+eventFields+` FROM events
-			 WHERE project_id = $1
-			   AND ($2 = '' OR webhook = $2)
-			   AND ($3 = '' OR status = $3)
-			   AND id >= $4 AND id < $5
-			 ORDER BY id DESC LIMIT nullif($6::bigint, 0)`,
-			t.id, f.Webhook, f.Status, meshhook.FirstIDAt(f.Since), upperBound(f.Before, f.Until), f.Limit)
-		if err != nil {
-			return err
-		}
-		events, err = pgx.CollectRows(rows, t.db.scanEvent)
-		return err
-	})
-	for i := range events {
-		events[i].Body = nil
-	}
-	return events, err
-}
-
 // upperBound is the id below which a list stays: that of its cursor or of the
 // time until, whichever is lower; neither means no bound.
 func upperBound(before meshhook.ID, until time.Time) meshhook.ID {
@@ -77,17 +57,27 @@ func upperBound(before meshhook.ID, until time.Time) meshhook.ID {
 	return bound
 }
 
-func (db *DB) scanEvent(row pgx.CollectableRow) (e meshhook.Event, err error) {
-	var sealedHead, body []byte
-	err = row.Scan(&e.ID, &e.ProjectID, &e.EndpointID, &e.Webhook, &e.Status, &e.Code, &e.ReceivedAt, &e.RemoteAddr, &e.Method, &e.Path,
-		&e.ContentType, &sealedHead, &body, &e.BodySize, &e.BodyTruncated, &e.SecretID, &e.DuplicateOf)
-	if err != nil {
-		return e, err
-	}
-	return e, db.openEvent(&e, sealedHead, body)
+// sealedEvent is an event as it is stored: what is sealed of it is still sealed.
+type sealedEvent struct {
+	meshhook.Event
+	head, body []byte
 }
 
-// openEvent unseals an event's head and body into it.
+func scanSealedEvent(row pgx.CollectableRow) (e sealedEvent, err error) {
+	err = row.Scan(&e.ID, &e.ProjectID, &e.EndpointID, &e.Webhook, &e.Status, &e.Code, &e.ReceivedAt, &e.RemoteAddr, &e.Method, &e.Path,
+		&e.ContentType, &e.head, &e.body, &e.BodySize, &e.BodyTruncated, &e.SecretID, &e.DuplicateOf)
+	return e, err
+}
+
+func (db *DB) scanEvent(row pgx.CollectableRow) (meshhook.Event, error) {
+	e, err := scanSealedEvent(row)
+	if err != nil {
+		return e.Event, err
+	}
+	return e.Event, db.openEvent(&e.Event, e.head, e.body)
+}
+
+// openEvent unseals an event's head and body into it; a nil body was not read.
 func (db *DB) openEvent(e *meshhook.Event, sealedHead, body []byte) (err error) {
 	e.ReceivedAt = e.ReceivedAt.UTC()
 	text, err := db.box.Open(sealedHead, seal.AD("events.head", e.ID))

@@ -1,6 +1,13 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
 
 // Settings returns what the pool's connections carry of the settings that the
 // row-level security policies read: nothing, between two transactions.
@@ -8,4 +15,19 @@ func (db *DB) Settings(ctx context.Context) (system, project string, err error) 
 	err = db.pool.QueryRow(ctx, `SELECT coalesce(current_setting('meshhook.system', true), ''), coalesce(current_setting('meshhook.project', true), '')`).
 		Scan(&system, &project)
 	return system, project, err
+}
+
+// ExplainEvents returns the plan by which a page of events is read.
+func ExplainEvents(ctx context.Context, t *Tenant, f meshhook.EventFilter) (plan string, err error) {
+	query, args := t.eventsQuery(f, f.Limit)
+	err = t.inTx(ctx, "explaining", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+query, args...)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
 }

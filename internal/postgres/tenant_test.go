@@ -150,6 +150,16 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 			require.Empty(t, list)
 		}
 	},
+	"StreamEvents": func(t *testing.T, intruder house, v victim) {
+		for range intruder.project.StreamEvents(t.Context(), meshhook.EventFilter{Before: v.run, Bodies: true}) {
+			require.Fail(t, "an event of another project")
+		}
+	},
+	"CountEvents": func(t *testing.T, intruder house, v victim) {
+		count, err := intruder.project.CountEvents(t.Context(), meshhook.EventFilter{Webhook: v.endpoint.Path})
+		require.NoError(t, err)
+		require.Zero(t, count)
+	},
 	"Run": func(t *testing.T, intruder house, v victim) {
 		for _, id := range []meshhook.ID{v.run, v.failed} {
 			run, err := intruder.project.Run(t.Context(), id)
