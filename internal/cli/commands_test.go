@@ -44,7 +44,7 @@ func TestEveryCommandIsExplained(t *testing.T) {
 // The commands and their own flags are those of the contract.
 func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
-	const endpoint = "allow-ip confirm-subscription dedup description filter max-body method path rate-limit response schema tolerance verify " +
+	const endpoint = "allow-ip confirm-subscription dedup dedup-window description filter max-body method path rate-limit response schema tolerance verify " +
 		"verify-algorithm verify-audience verify-claim verify-encoding verify-header verify-id-header verify-issuer verify-jwks-url verify-prefix " +
 		"verify-query verify-secret-encoding verify-template verify-timestamp-format verify-timestamp-header workflow"
 	const secret = "secret secret-env secret-file secret-stdin"
@@ -56,7 +56,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"workflow": "", "workflow apply": "file", "workflow list": "", "workflow show": "version", "workflow versions": "",
 		"workflow validate": "file", "workflow delete": "", "workflow schema": "", "workflow run": "body wait",
 		"run": "", "run list": "limit since status workflow", "run show": "", "run cancel": "", "run retry": "from-step", "run wait": "timeout",
-		"event": "", "event list": "limit since status webhook", "event show": "body", "event replay": "version workflow",
+		"event": "", "event list": "code cursor dedup-key from limit since status until webhook where", "event show": "body curl", "event replay": "version workflow",
 		"secret": "", "secret set": "value value-env value-file value-stdin", "secret list": "", "secret delete": "",
 		"project": "", "project create": "", "project list": "",
 		"tail": "kind plain since status webhook workflow", "expr": "event file",

@@ -40,16 +40,18 @@ type webhookView struct {
 
 // webhookURL is how the world reaches a webhook, as far as the configuration
 // knows.
-func webhookURL(c *config.Config, path string) string {
-	base := c.PublicURL
-	if base == "" {
-		_, port, err := net.SplitHostPort(c.Listen)
-		if err != nil {
-			port = "8080" // not reached: the configuration is validated
-		}
-		base = "http://localhost:" + port
+func webhookURL(c *config.Config, path string) string { return publicURL(c) + ingress.Prefix + path }
+
+// publicURL is how the world reaches the listener for webhooks.
+func publicURL(c *config.Config) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
 	}
-	return base + ingress.Prefix + path
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		port = "8080" // not reached: the configuration is validated
+	}
+	return "http://localhost:" + port
 }
 
 func newWebhookListCmd(a *app) *cobra.Command {

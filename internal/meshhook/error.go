@@ -31,6 +31,14 @@ const (
 	CodeRateLimited          Code = "rate_limited"
 )
 
+// RejectionCodes lists the reasons for which ingress rejects an event.
+func RejectionCodes() []Code {
+	return []Code{
+		CodeMalformedPayload, CodeInvalidSignature, CodeIPNotAllowed, CodeMethodNotAllowed, CodeWebhookDisabled,
+		CodePayloadTooLarge, CodeUnsupportedMediaType, CodeSchemaViolation, CodeRateLimited,
+	}
+}
+
 // Problem is one thing wrong inside a document or payload.
 type Problem struct {
 	// Path is a JSON Pointer (RFC 6901) to the offending value.
