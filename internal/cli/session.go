@@ -10,6 +10,8 @@ import (
 
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
+	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
 )
@@ -108,4 +110,20 @@ func legible(_ []string, attr slog.Attr) slog.Attr {
 
 func (a *app) textLog(level slog.Level) slog.Handler {
 	return tint.NewTextHandler(a.Err, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !a.colored(a.ErrTTY)})
+}
+
+// judge returns what judges stored events as this installation's daemons do.
+func (s *session) judge() *ingress.Judge {
+	return ingress.NewJudge(ingress.Options{PublicURL: s.config.PublicURL, Fetch: s.fetch})
+}
+
+// fetch gets the keys of signatures, by a client that lives as long as the call:
+// few events need any.
+func (s *session) fetch(ctx context.Context, url string, body []byte) ([]byte, error) {
+	client, err := egress.New(egress.Options{Allow: s.config.Network.Allow, UserAgent: "meshhook/" + version})
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	return client.Fetch(ctx, url, body)
 }

@@ -60,6 +60,11 @@ func (a *app) startRun(ctx context.Context, s *session, run meshhook.Run, wait b
 	if err := s.project.StartRun(ctx, run); err != nil {
 		return err
 	}
+	return a.printStarted(ctx, s, run, wait)
+}
+
+// printStarted prints the id of a run that was started, or how it ended.
+func (a *app) printStarted(ctx context.Context, s *session, run meshhook.Run, wait bool) error {
 	status, err := s.project.Status(ctx)
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ func (h *Handler) address(_ context.Context, c *call) *refusal {
 // size reads the body, with the endpoint's limit before and after decompression.
 func (h *Handler) size(_ context.Context, c *call) *refusal {
 	err := c.body.read(c.request, c.door.MaxBody)
+	c.body.more = err != nil
 	switch {
 	case errors.Is(err, errTooLarge):
 		return refuse(meshhook.CodePayloadTooLarge, "the body is larger than this webhook's limit of %d bytes", c.door.MaxBody)

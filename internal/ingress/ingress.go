@@ -67,6 +67,9 @@ type Options struct {
 	Fetch signature.Fetch
 	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
 	MaxInFlight int
+	// RejectedBudget is how many bytes of one webhook's rejected requests are stored
+	// whole in each hour; of what comes after them, 4 KiB each. 0 takes 64 MiB.
+	RejectedBudget int64
 	// Observe is told every outcome; nil for nobody.
 	Observe func(Outcome)
 }
@@ -101,7 +104,7 @@ func New(o Options) *Handler {
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
 		fetch: o.Fetch, keyring: signature.NewKeyring(o.Fetch), observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
-		counters: memory.NewStore(), rejected: newRejections(), used: newUses(),
+		counters: memory.NewStore(), rejected: newRejections(o.RejectedBudget), used: newUses(),
 	}
 	h.doors.Store(&doors{version: -1})
 	return h

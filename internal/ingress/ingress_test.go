@@ -503,20 +503,6 @@ func (h *house) journal(kind meshhook.EntryKind) []meshhook.Entry {
 	return entries
 }
 
-func TestALargeRejectedBodyIsCut(t *testing.T) {
-	t.Parallel()
-	h := build(t, nil)
-	body := `"` + strings.Repeat("x", 100<<10) + `"`
-	r := h.request(body)
-	sign(t, r, "")
-	require.Equal(t, http.StatusUnauthorized, h.send(r).code)
-	event, err := h.project.Event(t.Context(), h.events()[0].ID)
-	require.NoError(t, err)
-	require.Len(t, event.Body, 64<<10)
-	require.True(t, event.BodyTruncated)
-	require.Equal(t, int64(len(body)), event.BodySize)
-}
-
 func TestWithoutADatabaseNothingIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	h := build(t, nil)

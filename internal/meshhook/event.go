@@ -49,8 +49,16 @@ type Event struct {
 	// BodySize is the number of bytes that came; a rejected event may hold fewer.
 	BodySize int64 `json:"body_size"`
 	// BodyTruncated tells that Body was cut short.
-	BodyTruncated bool   `json:"body_truncated,omitempty"`
-	DedupKey      string `json:"dedup_key,omitempty"`
+	BodyTruncated bool `json:"body_truncated,omitempty"`
+	// BodyEncoded tells that Body holds the bytes before Content-Encoding was
+	// undone, because that was not possible.
+	BodyEncoded bool `json:"body_encoded,omitempty"`
+	// HeaderTruncated tells that not all headers, or not the whole query, were kept.
+	HeaderTruncated bool `json:"headers_truncated,omitempty"`
+	// Credential is a salted digest of the credential that came in a header of which
+	// the log holds no value, so that it can be verified again; nil for none.
+	Credential []byte `json:"-"`
+	DedupKey   string `json:"dedup_key,omitempty"`
 	// DuplicateOf is the first event with the same key, for a duplicate.
 	DuplicateOf *ID `json:"duplicate_of,omitempty"`
 	// SecretID is the endpoint secret that matched.
@@ -81,6 +89,16 @@ type EventFilter struct {
 	Bodies bool
 	// Limit is how many events there are at most; 0 is no limit.
 	Limit int
+}
+
+// Promotion says how a rejected event that passes every check now starts a run: as
+// an accepted one would have, it holds its dedup key.
+type Promotion struct {
+	EndpointID ID
+	// DedupKey is "" for none.
+	DedupKey string
+	// DedupUntil is when the key is forgotten.
+	DedupUntil time.Time
 }
 
 // Intake is what ingress asks the store to record for one request.

@@ -33,6 +33,11 @@ type head struct {
 	DedupKey string          `json:"dedup_key,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
 	Findings json.RawMessage `json:"findings,omitempty"`
+	// Credential is a salted digest; BodyEncoded and HeaderTruncated tell what of
+	// the request the row does not hold.
+	Credential      []byte `json:"credential,omitempty"`
+	BodyEncoded     bool   `json:"body_encoded,omitempty"`
+	HeaderTruncated bool   `json:"header_truncated,omitempty"`
 }
 
 // intakeRow is an Intake with what is to be sealed sealed.
@@ -67,7 +72,10 @@ func (db *DB) Record(ctx context.Context, in meshhook.Intake) (meshhook.Recorded
 func (db *DB) sealIntake(in meshhook.Intake) (intakeRow, error) {
 	e := &in.Event
 	row := intakeRow{Intake: in, entry: meshhook.NewID()}
-	text, err := json.Marshal(head{Header: e.Header, Query: e.Query, DedupKey: e.DedupKey, Reason: e.Reason, Findings: e.Findings})
+	text, err := json.Marshal(head{
+		Header: e.Header, Query: e.Query, DedupKey: e.DedupKey, Reason: e.Reason, Findings: e.Findings,
+		Credential: e.Credential, BodyEncoded: e.BodyEncoded, HeaderTruncated: e.HeaderTruncated,
+	})
 	if err != nil {
 		return row, meshhook.Errorf(meshhook.CodeInternal, "encoding an event: %w", err)
 	}
@@ -79,10 +87,15 @@ func (db *DB) sealIntake(in meshhook.Intake) (intakeRow, error) {
 		return row, err
 	}
 	if e.DedupKey != "" && !in.DedupUntil.IsZero() {
-		sum := sha256.Sum256([]byte(e.DedupKey))
-		row.dedupKey = sum[:16]
+		row.dedupKey = dedupDigest(e.DedupKey)
 	}
 	return row, nil
+}
+
+// dedupDigest is what dedup_keys holds of a key, which may quote a payload.
+func dedupDigest(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:16]
 }
 
 // The statements of a group commit. Duplicates are found by the database, in the

@@ -99,6 +99,16 @@ func (t *Tenant) Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run
 // the replay of an event. Errors: CodeNotFound unless the project has the
 // version and the event.
 func (t *Tenant) StartRun(ctx context.Context, run meshhook.Run) error {
+	return t.startRun(ctx, run, func(pgx.Tx) error { return nil })
+}
+
+// ForceRun is StartRun on an event that was rejected with the code: checks that the
+// webhook's owner wanted are passed over.
+func (t *Tenant) ForceRun(ctx context.Context, run meshhook.Run, _ meshhook.Code) error {
+	return t.startRun(ctx, run, func(pgx.Tx) error { return nil })
+}
+
+func (t *Tenant) startRun(ctx context.Context, run meshhook.Run, also func(pgx.Tx) error) error {
 	input, err := t.db.sealBody("runs.input", run.ID, run.Input)
 	if err != nil {
 		return err
@@ -116,6 +126,9 @@ func (t *Tenant) StartRun(ctx context.Context, run meshhook.Run) error {
 		}
 		if tag.RowsAffected() == 0 {
 			return meshhook.Errorf(meshhook.CodeNotFound, "there is no version %d of workflow %s, or its event is gone", run.Version, run.Workflow)
+		}
+		if err := also(tx); err != nil {
+			return err
 		}
 		run.Attempt = 1
 		return t.db.insertEntries(ctx, tx, t.runEntry(run, meshhook.RunQueued))

@@ -184,6 +184,21 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		run.EventID, run.ID = nil, v.run
 		require.Error(t, intruder.project.StartRun(t.Context(), run))
 	},
+	"ForceRun": func(t *testing.T, intruder house, v victim) {
+		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
+		requireCode(t, meshhook.CodeNotFound, intruder.project.ForceRun(t.Context(), run, meshhook.CodeInvalidSignature))
+	},
+	"Promote": func(t *testing.T, intruder house, v victim) {
+		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
+		promotion := meshhook.Promotion{EndpointID: v.endpoint.ID, DedupKey: "key", DedupUntil: time.Now().Add(time.Hour)}
+		requireCode(t, meshhook.CodeNotFound, intruder.project.Promote(t.Context(), run, promotion))
+		run.EventID = nil // nor a key of another's webhook
+		requireCode(t, meshhook.CodeNotFound, intruder.project.Promote(t.Context(), run, promotion))
+	},
+	"LiveEndpoint": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.LiveEndpoint(t.Context(), v.endpoint.Path)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
 	"CancelRun": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.CancelRun(t.Context(), v.run)
 		requireCode(t, meshhook.CodeNotFound, err)
