@@ -52,7 +52,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"": "", "daemon": "admin-listen listen only",
 		"webhook": "", "webhook create": endpoint + " " + secret, "webhook list": "", "webhook show": "", "webhook update": endpoint,
 		"webhook delete": "yes", "webhook enable": "", "webhook disable": "", "webhook url": "", "webhook rotate-secret": "grace " + secret,
-		"webhook schemes": "", "webhook test": "body header",
+		"webhook schemes": "", "webhook test": "body header", "webhook explain": "",
 		"workflow": "", "workflow apply": "file", "workflow list": "", "workflow show": "version", "workflow versions": "",
 		"workflow validate": "file", "workflow delete": "", "workflow schema": "", "workflow run": "body wait",
 		"run": "", "run list": "limit since status workflow", "run show": "", "run cancel": "", "run retry": "from-step", "run wait": "timeout",

@@ -24,7 +24,7 @@ func newWebhookCmd(a *app) *cobra.Command {
 			Example: "  meshhook webhook create --path github --workflow github-to-chat --verify github --secret-env GITHUB_WEBHOOK_SECRET\n  meshhook webhook list",
 		},
 		newWebhookCreateCmd(a), newWebhookListCmd(a), newWebhookShowCmd(a), newWebhookUpdateCmd(a), newWebhookDeleteCmd(a),
-		newWebhookEnableCmd(a), newWebhookDisableCmd(a), newWebhookURLCmd(a), newWebhookRotateCmd(a), newWebhookSchemesCmd(a), newWebhookTestCmd(a),
+		newWebhookEnableCmd(a), newWebhookDisableCmd(a), newWebhookURLCmd(a), newWebhookRotateCmd(a), newWebhookSchemesCmd(a), newWebhookTestCmd(a), newWebhookExplainCmd(a),
 	)
 }
 

@@ -27,7 +27,9 @@ type call struct {
 	secret *meshhook.ID
 	// handshake is the answer to a provider's question; nil for everything else.
 	handshake *signature.Reply
-	// presented stands for the credential of a request that comes from the event log.
+	// stored tells that the request comes from the event log; then presented stands
+	// for the credential that the log does not keep.
+	stored    bool
 	presented *signature.Presented
 	// quota is the endpoint's rate limit after this request; nil before it was asked.
 	quota *quota

@@ -89,18 +89,14 @@ func (h *Handler) leave(c *call) {
 
 // signed is the request as its signature is checked, with this body.
 func (h *Handler) signed(c *call, body []byte) signature.Request {
-	return signature.Request{Method: c.request.Method, URL: h.url(c.request), Header: c.request.Header, Body: body, Now: c.now, Presented: c.presented}
+	return signature.Request{
+		Method: c.request.Method, URL: h.urls(c)[0], Header: c.request.Header, Body: body, Now: c.now, Presented: c.presented,
+	}
 }
 
-// verify checks the signature on the bytes before anything looks into them. A
-// sender may have signed a compressed body before or after compressing it.
+// verify checks the signature on the bytes before anything looks into them.
 func (h *Handler) verify(ctx context.Context, c *call) *refusal {
-	request, keys := h.signed(c, c.body.decoded), c.door.keys(c.now)
-	key, failure := c.door.verifier.Verify(ctx, request, keys)
-	if failure != nil && c.body.compressed() {
-		request.Body = c.body.raw
-		key, failure = c.door.verifier.Verify(ctx, request, keys)
-	}
+	key, failure := h.verifyVariants(ctx, c)
 	switch {
 	case failure == nil:
 	case failure.Reason == signature.ReasonKeysUnavailable: // nothing is said against the request
@@ -116,21 +112,54 @@ func (h *Handler) verify(ctx context.Context, c *call) *refusal {
 	return h.shake(c, true)
 }
 
-// url is the request's URL as its sender knows it: by public_url, by what a
-// trusted proxy says of it, or as it came.
-func (h *Handler) url(r *http.Request) string {
+// verifyVariants verifies the request as it came and, if that fails, in the other
+// ways in which the sender may have seen it: it may have signed a compressed body
+// before or after compressing it, and of a stored event the URL is not known whole.
+func (h *Handler) verifyVariants(ctx context.Context, c *call) (signature.Key, *signature.Failure) {
+	keys := c.door.keys(c.now)
+	bodies := [][]byte{c.body.decoded}
+	if c.body.compressed() {
+		bodies = append(bodies, c.body.raw)
+	}
+	request := h.signed(c, nil)
+	var first *signature.Failure
+	for _, request.URL = range h.urls(c) {
+		for _, request.Body = range bodies {
+			key, failure := c.door.verifier.Verify(ctx, request, keys)
+			if failure == nil {
+				return key, nil
+			}
+			if first == nil {
+				first = failure
+			}
+		}
+	}
+	return signature.Key{}, first
+}
+
+// urls are the request's URL as its sender knows it, by public_url, by what a
+// trusted proxy says of it, or as it came. Of a stored event there is no telling
+// whether it came by TLS or through a proxy, so that there are several.
+func (h *Handler) urls(c *call) []string {
+	r := c.request
 	if h.publicURL != "" {
-		return h.publicURL + r.URL.RequestURI()
+		return []string{h.publicURL + r.URL.RequestURI()}
+	}
+	forwarded := lastOf(r.Header, "X-Forwarded-Host", r.Host)
+	if c.stored {
+		return []string{
+			"https://" + forwarded + r.URL.RequestURI(), "https://" + r.Host + r.URL.RequestURI(),
+			"http://" + r.Host + r.URL.RequestURI(), "http://" + forwarded + r.URL.RequestURI(),
+		}
 	}
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
 	}
 	if port, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && trusted(port.Addr().Unmap().WithZone(""), h.proxies) {
-		scheme = lastOf(r.Header, "X-Forwarded-Proto", scheme)
-		host = lastOf(r.Header, "X-Forwarded-Host", host)
+		scheme, host = lastOf(r.Header, "X-Forwarded-Proto", scheme), forwarded
 	}
-	return scheme + "://" + host + r.URL.RequestURI()
+	return []string{scheme + "://" + host + r.URL.RequestURI()}
 }
 
 // lastOf is the last value of a header that each proxy may add to: that of the

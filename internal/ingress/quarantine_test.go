@@ -13,6 +13,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // last is the newest event, whole.
@@ -284,21 +285,26 @@ func TestRejudgeOfWhatWasNotKept(t *testing.T) {
 	r.Header.Set("X-Webhook-Token", "wrong")
 	require.Equal(t, http.StatusUnauthorized, h.send(r).code)
 	_, err := h.rejudge()
-	require.EqualError(t, err, "the credential in X-Webhook-Token is not kept, so it cannot be verified again; use --force")
+	require.EqualError(t, err, "what the header X-Webhook-Token holds is not right")
 	require.Equal(t, meshhook.CodeInvalidSignature, meshhook.ErrorCode(err))
+	require.Equal(t, []string{signature.Redacted}, h.last().Header["X-Webhook-Token"])
+	require.NoError(t, h.project.RotateEndpointSecret(t.Context(), h.endpoint.ID.String(), meshhook.NewSecret("wrong"), 0))
+	_, err = h.rejudge()
+	require.NoError(t, err, "what was presented is known by its digest alone")
 
 	live, err := h.project.LiveEndpoint(t.Context(), h.endpoint.ID.String())
 	require.NoError(t, err)
 	for want, change := range map[string]func(*meshhook.Event){
-		"only 2 of 9 bytes of the body were kept":               func(e *meshhook.Event) { e.BodyTruncated, e.BodySize = true, 9 },
-		"not all of its headers were kept":                      func(e *meshhook.Event) { e.HeaderTruncated = true },
-		"the Content-Encoding of its body could not be undone":  func(e *meshhook.Event) { e.BodyEncoded = true },
-		"no token in the X-Webhook-Token header; it is missing": nil,
-		"requests from invalid IP are not allowed here":         func(e *meshhook.Event) { e.RemoteAddr = "?" },
+		"only 2 of 9 bytes of the body were kept":                                                    func(e *meshhook.Event) { e.BodyTruncated, e.BodySize = true, 9 },
+		"not all of its headers were kept":                                                           func(e *meshhook.Event) { e.HeaderTruncated = true },
+		"the credential in X-Webhook-Token is not kept, so it cannot be verified again; use --force": func(e *meshhook.Event) { e.Credential = nil },
+		"the Content-Encoding of its body could not be undone":                                       func(e *meshhook.Event) { e.BodyEncoded = true },
+		"no token in the X-Webhook-Token header; it is missing":                                      nil,
+		"requests from invalid IP are not allowed here":                                              func(e *meshhook.Event) { e.RemoteAddr = "?" },
 	} {
 		event, door := h.last(), live
 		if change == nil {
-			event.Header = nil
+			event.Header, event.Credential = nil, nil
 			_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), door, event)
 			require.Equal(t, meshhook.CodeInvalidSignature, meshhook.ErrorCode(err))
 			continue

@@ -51,6 +51,7 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	event := c.asEvent()
 	event.Status, event.Code, event.Reason = meshhook.EventRejected, refusal.code, refusal.message
 	event.BodyEncoded = c.body.refusal != nil
+	event.Credential = c.door.verifier.Digest(h.signed(c, nil), c.id[:])
 	if c.body.more {
 		event.BodySize = max(event.BodySize, c.request.ContentLength)
 		event.BodyTruncated = true

@@ -86,7 +86,7 @@ func storedCall(d *door, e meshhook.Event) *call {
 		from = netip.Addr{} // which no network holds
 	}
 	e.Status = meshhook.EventAccepted
-	c := &call{door: d, request: r, id: e.ID, now: e.ReceivedAt, sender: from, event: &e}
+	c := &call{door: d, request: r, id: e.ID, now: e.ReceivedAt, sender: from, event: &e, stored: true}
 	if e.Credential != nil {
 		c.presented = &signature.Presented{Digest: e.Credential, Salt: e.ID[:]}
 	}

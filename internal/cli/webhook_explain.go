@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+func newWebhookExplainCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "explain EVENT", Short: "Find out why an event was refused for its signature",
+		Long: `Try the usual mistakes on an event that was refused for its signature: a secret that
+was copied or read wrongly, another encoding, another URL, a body that was changed on
+its way, the scheme of a neighbour. What is named was tried and fits, unless it says
+that it is only likely. No secret is shown.`,
+		Example: "  meshhook webhook explain 01890a5d-ac96-774b-bcce-b302099a8057",
+		Args:    exactly("EVENT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return runWebhookExplain(cmd.Context(), a, id)
+		},
+	}
+}
+
+// explained is the answer of 'webhook explain'.
+type explained struct {
+	EventID meshhook.ID `json:"event_id"`
+	Webhook string      `json:"webhook"`
+	Scheme  string      `json:"scheme"`
+	// Reason is the sentence that the sender was told.
+	Reason   string                `json:"reason"`
+	Mistakes []signature.Suspicion `json:"mistakes"`
+}
+
+func runWebhookExplain(ctx context.Context, a *app, id meshhook.ID) error {
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		e, err := s.project.Event(ctx, id)
+		if err != nil {
+			return err
+		}
+		if e.Code != meshhook.CodeInvalidSignature {
+			return meshhook.Errorf(meshhook.CodeConflict, "event %s was not refused for its signature: %s; 'meshhook event show %s' says more", e.ID, cmp.Or(e.Reason, "it was "+string(e.Status)), e.ID)
+		}
+		live, err := s.project.LiveEndpoint(ctx, e.EndpointID.String())
+		if err != nil {
+			return err
+		}
+		secrets, err := s.project.EndpointSecrets(ctx, e.EndpointID)
+		if err != nil {
+			return err
+		}
+		var expired []meshhook.EndpointSecret
+		for _, secret := range secrets {
+			if !secret.ActiveAt(time.Now()) {
+				expired = append(expired, secret)
+			}
+		}
+		found, err := s.judge().Explain(ctx, live, expired, e)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			found = []signature.Suspicion{}
+		}
+		return a.printExplained(explained{e.ID, e.Webhook, live.Endpoint.Verification.Scheme, e.Reason, found}, e.BodyTruncated)
+	})
+}
+
+func (a *app) printExplained(x explained, truncated bool) error {
+	err := a.print(x, func(w io.Writer) error {
+		f := &fields{}
+		f.add("webhook", x.Webhook+", "+x.Scheme)
+		f.add("refused", x.Reason)
+		for _, m := range x.Mistakes {
+			name := "mistake"
+			if !m.Proven {
+				name = "likely"
+			}
+			f.add(name, m.Message)
+			f.add("remedy", m.Remedy)
+		}
+		return a.writeTable(w, &f.table)
+	})
+	if err != nil || len(x.Mistakes) > 0 {
+		return err
+	}
+	if truncated {
+		a.note("not all of the body was kept, so that no signature over it can be tried; have the sender send it again")
+		return nil
+	}
+	a.note("none of the usual mistakes fits: most likely the sender has another secret; copy it once more, and set it with 'meshhook webhook rotate-secret %s'", x.Webhook)
+	return nil
+}
