@@ -40,6 +40,12 @@ type house struct {
 // build makes a house whose webhook is changed by the function.
 func build(t *testing.T, change func(*meshhook.Endpoint), options ...func(*ingress.Options)) *house {
 	t.Helper()
+	return buildWithSecret(t, secret, change, options...)
+}
+
+// buildWithSecret is build with another secret than the usual one, "" for none.
+func buildWithSecret(t *testing.T, secret string, change func(*meshhook.Endpoint), options ...func(*ingress.Options)) *house {
+	t.Helper()
 	url := pgtest.URL(t)
 	db := pgtest.Open(t, url)
 	h := &house{t: t, url: url, db: db, project: pgtest.Project(t, db), outcomes: make(chan ingress.Outcome, 1000)}
