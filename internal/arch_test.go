@@ -45,19 +45,20 @@ var law = []row{
 	// Tools: each the sole home of one idea, of use in any program.
 	{"backoff", only("meshhook"), toolReason},
 	{"config", only("meshhook"), toolReason},
+	{"content", only("meshhook"), toolReason},
 	{"egress", only("meshhook", "backoff"), toolReason},
 	{"expr", only("meshhook"), toolReason},
 	{"lane", only("meshhook"), toolReason},
 	{"loop", only("meshhook", "backoff"), toolReason},
-	{"schema", only("meshhook"), toolReason},
+	{"schema", only("meshhook", "content"), toolReason},
 	{"seal", only("meshhook"), toolReason},
 	{"signature", only("meshhook"), toolReason},
 
 	// The language.
-	{"workflow", only("meshhook", "expr", "backoff"), "deciding what comes next is pure: no database, no network, no clock"},
+	{"workflow", only("meshhook", "content", "expr", "backoff"), "deciding what comes next is pure: no database, no network, no clock"},
 
 	// Stages, in the order data takes. Between two stages lies a committed row.
-	{"ingress", only("meshhook", "signature", "schema", "expr", "workflow"), stageReason},
+	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow"), stageReason},
 	{"engine", only("meshhook", "workflow", "egress", "backoff", "loop"), stageReason},
 	{"janitor", only("meshhook"), stageReason},
 

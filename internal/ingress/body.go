@@ -2,13 +2,9 @@ package ingress
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
-	"strings"
-
-	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // errTooLarge is returned for a body over its limit.
@@ -47,34 +43,7 @@ func (b *body) read(r *http.Request, limit int64) error {
 	if err != nil {
 		return err
 	}
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return nil
-	case "gzip", "x-gzip":
-		return b.gunzip(limit)
-	default:
-		b.refusal = refuse(meshhook.CodeUnsupportedMediaType, "the content encoding %q is not accepted; send gzip or none", encoding)
-		return nil
-	}
-}
-
-func (b *body) gunzip(limit int64) error {
-	reader, err := gzip.NewReader(bytes.NewReader(b.raw))
-	if err == nil {
-		var plain []byte
-		plain, err = readUpTo(reader, limit, -1)
-		if errors.Is(err, errTooLarge) {
-			b.decoded = plain
-			return err
-		}
-		if err == nil {
-			b.decoded = plain
-		}
-	}
-	if err != nil {
-		b.refusal = refuse(meshhook.CodeMalformedPayload, "the body is not the gzip that its Content-Encoding says")
-	}
-	return nil
+	return b.decode(encodings(r.Header), limit)
 }
 
 // readUpTo reads at most limit bytes; length is the announced size, or -1.

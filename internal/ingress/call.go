@@ -1,11 +1,14 @@
 package ingress
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -33,9 +36,8 @@ type call struct {
 	presented *signature.Presented
 	// quota is the endpoint's rate limit after this request; nil before it was asked.
 	quota *quota
-	// payload is the decoded body, where its content type is JSON.
-	payload any
-	decoded bool
+	// content is what the body is, once syntax has read it.
+	content content.Body
 	// findings explain a rejection or a failed expression; JSON-marshalable.
 	findings any
 
@@ -51,20 +53,44 @@ func (c *call) asEvent() *meshhook.Event {
 	r := c.request
 	header := c.door.verifier.Redact(r.Header)
 	header.Set("Host", r.Host)
-	// Postgres takes no text that is not UTF-8; a header may hold any byte.
+	for _, values := range header {
+		for i, value := range values {
+			values[i] = content.Legible(value)
+		}
+	}
 	c.event = &meshhook.Event{
 		ID: c.id, ProjectID: c.door.ProjectID, EndpointID: c.door.ID, Webhook: c.door.Path,
 		Status: meshhook.EventAccepted, ReceivedAt: c.now, RemoteAddr: c.sender.String(),
-		Method: r.Method, Path: r.URL.Path, Query: c.door.verifier.RedactQuery(r.URL.RawQuery), Header: header,
-		ContentType: strings.ToValidUTF8(r.Header.Get("Content-Type"), "\uFFFD"), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
+		Method: r.Method, Path: r.URL.Path, Query: escaped(c.door.verifier.RedactQuery(r.URL.RawQuery)), Header: header,
+		ContentType: c.contentType(), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
 	}
 	return c.event
+}
+
+// contentType is the request's, as it is stored and read.
+func (c *call) contentType() string { return content.Legible(c.request.Header.Get("Content-Type")) }
+
+// escaped writes the bytes of a query string that are not UTF-8 as escapes, which
+// say the same: what is stored is text.
+func escaped(query string) string {
+	if utf8.ValidString(query) {
+		return query
+	}
+	var b strings.Builder
+	for i := range len(query) {
+		if query[i] < utf8.RuneSelf {
+			b.WriteByte(query[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", query[i])
+		}
+	}
+	return b.String()
 }
 
 // scope is the input of the endpoint's expressions: {event}.
 func (c *call) scope() map[string]any {
 	if c.context == nil {
-		c.context = map[string]any{"event": workflow.EventContext(c.asEvent())}
+		c.context = map[string]any{"event": workflow.EventContextOf(c.asEvent(), c.content)}
 	}
 	return c.context
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
@@ -170,26 +169,4 @@ func lastOf(header http.Header, name, otherwise string) string {
 		return last
 	}
 	return otherwise
-}
-
-// schema checks a JSON payload against the endpoint's schema.
-func (h *Handler) schema(_ context.Context, c *call) *refusal {
-	if c.door.schema == nil {
-		return nil
-	}
-	if !c.decoded {
-		payload, err := schema.Decode(c.body.decoded)
-		if err != nil {
-			return refuse(meshhook.CodeMalformedPayload, "%s", err.Error())
-		}
-		c.payload, c.decoded = payload, true
-	}
-	problems := c.door.schema.Validate(c.payload) //nolint:contextcheck // it counts its steps, and needs no deadline
-	if len(problems) == 0 {
-		return nil
-	}
-	refusal := refuse(meshhook.CodeSchemaViolation, "the payload does not satisfy this webhook's schema")
-	refusal.details = problems
-	c.findings = problems
-	return refusal
 }

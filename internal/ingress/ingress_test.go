@@ -308,7 +308,7 @@ func TestOtherBodiesAreLoggedByteForByte(t *testing.T) {
 	h := build(t, nil)
 	for kind, body := range map[string]string{
 		"text/plain": "caf\xe9\x00", "application/xml": "<a/>", "application/octet-stream": "\xff\x00",
-		"application/x-www-form-urlencoded": "a=1&a=2", "": "whatever", "multipart/form-data": "--x--",
+		"application/x-www-form-urlencoded": "a=1&a=2", "": "whatever", "multipart/form-data; boundary=x": "--x--",
 	} {
 		r := h.request(body)
 		r.Header.Set("Content-Type", kind)
@@ -332,7 +332,7 @@ func TestHeadersOfAnyBytes(t *testing.T) {
 	r = h.request("{}")
 	r.Header.Set("Content-Type", "text/pl\xffain")
 	require.Equal(t, http.StatusUnsupportedMediaType, h.send(r).code)
-	require.Equal(t, "text/pl\uFFFDain", h.events()[0].ContentType)
+	require.Equal(t, "text/plÿain", h.events()[0].ContentType)
 }
 
 func TestDuplicatesAreAnsweredWithTheFirst(t *testing.T) {

@@ -2,13 +2,9 @@ package ingress
 
 import (
 	"context"
-	"mime"
-	"net/url"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/schema"
 )
 
 // syntax checks that the body is what its content type says. Only what somebody
@@ -18,43 +14,42 @@ func (h *Handler) syntax(_ context.Context, c *call) *refusal {
 	if c.body.refusal != nil {
 		return c.body.refusal
 	}
-	header := c.request.Header.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(header)
-	if err != nil && header != "" && kind == "" {
-		return refuse(meshhook.CodeUnsupportedMediaType, "the content type %q cannot be read", cut(header))
+	var err error
+	if c.content, err = content.Read(c.contentType(), c.body.decoded); err != nil {
+		return refuse(meshhook.ErrorCode(err), "%s", err.Error())
 	}
-	switch {
-	case isJSON(kind):
-		return h.syntaxJSON(c)
-	case c.door.schema != nil && kind != "":
-		return refuse(meshhook.CodeUnsupportedMediaType, "this webhook takes JSON (its payloads have a schema), not %q", cut(kind))
-	case kind == "application/x-www-form-urlencoded":
-		if _, err := url.ParseQuery(string(c.body.decoded)); err != nil || !utf8.Valid(c.body.decoded) {
-			return refuse(meshhook.CodeMalformedPayload, "the body is not the form that its content type says")
+	return nil
+}
+
+// schema checks what expressions see as the body against the endpoint's schema.
+func (h *Handler) schema(_ context.Context, c *call) *refusal {
+	if c.door.schema == nil {
+		return nil
+	}
+	if c.content.Kind != content.Data {
+		return c.noData()
+	}
+	problems := c.door.schema.Validate(c.content.Data) //nolint:contextcheck // it counts its steps, and needs no deadline
+	if len(problems) == 0 {
+		return nil
+	}
+	refusal := refuse(meshhook.CodeSchemaViolation, "the payload does not satisfy this webhook's schema")
+	refusal.details = problems
+	c.findings = problems
+	return refusal
+}
+
+// noData refuses a body that a schema cannot be about.
+func (c *call) noData() *refusal {
+	media := content.MediaType(c.contentType())
+	if c.content.Kind == content.Empty {
+		return refuse(meshhook.CodeMalformedPayload, "the body is empty, and this webhook's payloads have a schema")
+	}
+	if media == "" {
+		if _, err := content.Decode(c.body.decoded); err != nil {
+			return refuse(meshhook.CodeMalformedPayload, "%s", err.Error())
 		}
+		media = "nothing"
 	}
-	return nil
-}
-
-func (h *Handler) syntaxJSON(c *call) *refusal {
-	payload, err := schema.Decode(c.body.decoded)
-	if err != nil {
-		return refuse(meshhook.CodeMalformedPayload, "%s", err.Error())
-	}
-	c.payload, c.decoded = payload, true
-	return nil
-}
-
-// isJSON tells whether a media type is JSON: application/json or a structured
-// suffix +json (RFC 6839).
-func isJSON(kind string) bool {
-	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
-}
-
-// cut shortens what a sender wrote for a message to them.
-func cut(text string) string {
-	if len(text) > 80 {
-		return text[:80] + "…"
-	}
-	return text
+	return refuse(meshhook.CodeUnsupportedMediaType, "this webhook takes JSON and forms (its payloads have a schema), and the content type says %s", media)
 }

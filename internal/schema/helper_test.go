@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -34,7 +35,7 @@ func compileError(t testing.TB, text string, o Options) *meshhook.Error {
 
 func decode(t testing.TB, text string) any {
 	t.Helper()
-	v, err := Decode([]byte(text))
+	v, err := content.DecodeOwn([]byte(text))
 	require.NoError(t, err, "payload %.200s", text)
 	return v
 }

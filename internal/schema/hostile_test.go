@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -98,7 +99,7 @@ func TestHostilePayloads(t *testing.T) {
 			"backtracking pattern", `{"pattern":"^(a+)+$"}`, `"` + strings.Repeat("a", 100_000) + `!"`,
 			[]meshhook.Problem{{Message: "must match the pattern ^(a+)+$", Keyword: "pattern"}},
 		},
-		{"deep recursion", `{"items":{"$ref":"#"}}`, nested("[", "", "]", MaxDepth), nil},
+		{"deep recursion", `{"items":{"$ref":"#"}}`, nested("[", "", "]", content.MaxDepth), nil},
 	} {
 		require.Equal(t, test.want, compile(t, test.schema, Options{}).Validate(decode(t, test.payload)), test.name)
 	}
@@ -186,7 +187,7 @@ func TestSchemaLimits(t *testing.T) {
 func TestPayloadDepth(t *testing.T) {
 	t.Parallel()
 	var payload any = json.Number("1")
-	for range MaxDepth {
+	for range content.MaxDepth {
 		payload = []any{payload}
 	}
 	s := compile(t, `{"items":{"$ref":"#"}}`, Options{})
@@ -211,7 +212,7 @@ func FuzzCompile(f *testing.F) {
 			require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
 			return
 		}
-		v, err := Decode(payload)
+		v, err := content.Decode(payload)
 		if err != nil {
 			return
 		}

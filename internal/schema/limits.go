@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -21,7 +22,7 @@ const (
 	// value: it stops the doubling of allOf over $ref.
 	maxExpansion = 2000
 	// maxChain is how many of them may lead to each other. The engine recurses
-	// through them at each of the MaxDepth levels of a payload, and a full stack
+	// through them at each of the maxDepth levels of a payload, and a full stack
 	// cannot be recovered from.
 	maxChain = 100
 	// maxCount is the largest minLength, maxItems and the like: what int holds
@@ -31,6 +32,8 @@ const (
 
 // The limits of judging one payload.
 const (
+	// maxDepth is how many arrays and objects may stand inside each other.
+	maxDepth = content.MaxDepth
 	// maxSteps is how many times a subschema may be applied to a value. A recursive
 	// schema can double the work with every level of the payload, and each
 	// failing step costs some 300 bytes until the end.
@@ -122,7 +125,7 @@ func invalid(problem meshhook.Problem, others ...meshhook.Problem) *meshhook.Err
 // survey is what one walk over a payload finds out before an engine sees it.
 type survey struct {
 	weight       int  // values, and one more for every 64 bytes of text
-	tooDeep      bool // deeper than MaxDepth
+	tooDeep      bool // deeper than maxDepth
 	inexact      bool // has a number that float64 may not keep
 	incomparable bool // has a number that is too large to compare
 }
@@ -135,7 +138,7 @@ func look(v any) survey {
 
 func (s *survey) walk(v any, depth int) {
 	s.weight++
-	if depth > MaxDepth {
+	if depth > maxDepth {
 		s.tooDeep = true
 		return
 	}

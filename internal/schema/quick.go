@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	qri "github.com/qri-io/jsonschema"
+
+	"github.com/profullstack/meshhook/internal/content"
 )
 
 // maxQuickWork bounds what the quick engine is given: the weight of the payload
@@ -169,7 +171,7 @@ type enumKeyword struct {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (k *enumKeyword) UnmarshalJSON(text []byte) error {
-	v, err := Decode(text)
+	v, err := content.Decode(text)
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ type constKeyword struct{ enumKeyword }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (k *constKeyword) UnmarshalJSON(text []byte) error {
-	v, err := Decode(text)
+	v, err := content.Decode(text)
 	if err != nil {
 		return err
 	}

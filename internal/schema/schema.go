@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -89,7 +90,7 @@ func readDocument(raw []byte) (any, error) {
 	if len(raw) > MaxSchemaBytes {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the schema has %d bytes; at most %d are allowed", len(raw), MaxSchemaBytes)
 	}
-	doc, err := Decode(raw)
+	doc, err := content.Decode(raw)
 	if err != nil {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the schema is %w", err)
 	}
@@ -142,14 +143,14 @@ func (s *Schema) Why() string {
 	return s.why
 }
 
-// Validate judges a payload that Decode has read. It returns nil for a valid one
+// Validate judges a payload that content.Decode has read. It returns nil for a valid one
 // and otherwise at most 20 problems, ordered by path, the same ones every time.
 // A payload that cannot be judged within the limits is not valid.
 func (s *Schema) Validate(payload any) []meshhook.Problem {
 	sv := look(payload)
 	switch {
 	case sv.tooDeep:
-		return []meshhook.Problem{{Message: fmt.Sprintf("nests deeper than %d levels", MaxDepth)}}
+		return []meshhook.Problem{{Message: fmt.Sprintf("nests deeper than %d levels", maxDepth)}}
 	case sv.incomparable && s.numeric:
 		return []meshhook.Problem{{Message: fmt.Sprintf(
 			"has a number with more than %d digits or an exponent beyond %d, which cannot be compared", maxNumberLength, maxExponent)}}

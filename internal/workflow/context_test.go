@@ -57,6 +57,8 @@ func TestEventContext_Body(t *testing.T) {
 		"HTML like JSON":       {"text/html", `{"a":1}`, body{Text: `{"a":1}`}},
 		"form":                 {form, "a=1&b=%7B%7D&b=", body{Body: map[string]any{"a": "1", "b": []any{"{}", ""}}}},
 		"form, not UTF-8":      {form, "a=\xff", body{Base64: "YT3/"}},
+		"form, escaped bytes":  {form, "a=%ff", body{Text: "a=%ff"}},
+		"Latin-1":              {"text/plain; charset=ISO-8859-1", "caf\xe9", body{Text: "café"}},
 		"binary":               {"image/png", "\x89PNG\r\n", body{Base64: "iVBORw0K"}},
 		"not a type":           {";;", "x", body{Text: "x"}},
 	} {

@@ -3,23 +3,7 @@ package workflow
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 )
-
-// decodeJSON reads exactly one JSON value. Numbers stay as they are written.
-func decodeJSON(data []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	return value, nil
-}
 
 // encodeJSON writes a value compactly, with object keys in order and without
 // the escapes that only HTML needs.

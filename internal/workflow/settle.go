@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -137,8 +138,8 @@ func answer(result *Result) map[string]any {
 		body = wholeRunes(body)
 	}
 	contentType := result.Header.Get("Content-Type")
-	if isJSON(mediaType(contentType)) && !truncated {
-		if value, ok := parseJSON(body); ok {
+	if content.IsJSON(content.MediaType(contentType)) && !truncated {
+		if value, err := content.DecodeLeniently(body); err == nil {
 			output["body"] = value
 			return output
 		}

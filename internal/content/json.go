@@ -1,6 +1,7 @@
-package schema
+package content
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"unicode/utf16"
@@ -9,28 +10,76 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// MaxDepth is how many arrays and objects of a payload may stand inside each
-// other. The engines recurse, and senders choose the payload.
-const MaxDepth = 128
+// The limits of JSON that strangers send.
+const (
+	// MaxDepth is how many arrays and objects may stand inside each other.
+	// Whatever reads a payload later recurses, and senders choose the payload.
+	MaxDepth = 128
+	// MaxNumber is how many characters a number may have: as many as expressions
+	// and schemas calculate with.
+	MaxNumber = 1000
+)
+
+// ownDepth is the depth of what MeshHook has written itself: more than an
+// expression can make of a payload, and little for the stack.
+const ownDepth = 20_000
+
+// bom is the byte order mark, which RFC 8259 lets a parser ignore, and which
+// Windows likes to write.
+const bom = "\ufeff"
 
 // Decode reads one JSON value (RFC 8259) into nil, bool, json.Number, string,
 // []any and map[string]any. Numbers keep the text they were sent with, 1e400
 // too. Of a key that stands twice in an object the last value counts, as in
-// every common parser.
+// every common parser. A byte order mark before the value is ignored.
 //
-// It is stricter than encoding/json in three things, each of which would let
-// expressions and schemas see something else than was signed and stored: bytes
-// that are not UTF-8 and lone surrogates (\ud800) are refused instead of
-// replaced, and so is what nests deeper than MaxDepth. An error is a
+// It is stricter than encoding/json where that would let expressions and schemas
+// see something else than was signed and stored: bytes that are not UTF-8 and
+// lone surrogates (\ud800) are refused instead of replaced. So is what nests
+// deeper than MaxDepth, and a number longer than MaxNumber. An error is a
 // *meshhook.Error with CodeMalformedPayload that names the byte offset.
 //
 // Strings and numbers share one copy of the body, which therefore lives as
 // long as any of them.
 func Decode(body []byte) (any, error) {
-	d := decoder{in: string(body)}
+	d := decoder{in: string(body), depth: MaxDepth, number: MaxNumber}
+	return d.document()
+}
+
+// DecodeLeniently is Decode for what was asked for, the answer to a request of
+// ours, rather than sent by a stranger: what is no character becomes U+FFFD.
+func DecodeLeniently(body []byte) (any, error) {
+	d := decoder{in: string(bytes.ToValidUTF8(body, []byte("\ufffd"))), depth: MaxDepth, number: MaxNumber, lenient: true}
+	return d.document()
+}
+
+// DecodeOwn is Decode for what MeshHook has written itself, which may nest as
+// deep, and have as long numbers, as expressions can make them.
+func DecodeOwn(text []byte) (any, error) {
+	d := decoder{in: string(text), depth: ownDepth, number: len(text), lenient: true}
+	return d.document()
+}
+
+// decoder reads in from the offset at. It is written by hand because
+// encoding/json cannot be told to refuse what Decode refuses, so that a second
+// pass would be needed, and because this is the hot path of ingress.
+type decoder struct {
+	in string
+	at int
+	// depth and number are the limits of nesting and of numbers.
+	depth, number int
+	// lenient puts U+FFFD in the place of lone surrogates.
+	lenient bool
+}
+
+// document reads the whole input, which is one value.
+func (d *decoder) document() (any, error) {
 	if !utf8.ValidString(d.in) {
 		d.at = firstInvalid(d.in)
 		return nil, d.malformed("is not UTF-8")
+	}
+	if strings.HasPrefix(d.in, bom) {
+		d.at = len(bom)
 	}
 	v, err := d.value(0)
 	if err != nil {
@@ -43,14 +92,6 @@ func Decode(body []byte) (any, error) {
 	return v, nil
 }
 
-// decoder reads in from the offset at. It is written by hand because
-// encoding/json cannot be told to refuse what Decode refuses, so that a second
-// pass would be needed, and because this is the hot path of ingress.
-type decoder struct {
-	in string
-	at int
-}
-
 func (d *decoder) value(depth int) (any, error) {
 	d.skipSpace()
 	switch c := d.peek(); {
@@ -61,7 +102,7 @@ func (d *decoder) value(depth int) (any, error) {
 	case c == '"':
 		return d.text()
 	case c == '-' || isDigit(c):
-		return d.number()
+		return d.numeral()
 	case c == 't':
 		return true, d.literal("true")
 	case c == 'f':
@@ -73,8 +114,8 @@ func (d *decoder) value(depth int) (any, error) {
 }
 
 func (d *decoder) object(depth int) (any, error) {
-	if depth > MaxDepth {
-		return nil, d.malformed("nests deeper than %d levels", MaxDepth)
+	if depth > d.depth {
+		return nil, d.malformed("nests deeper than %d levels", d.depth)
 	}
 	d.at++
 	object := map[string]any{}
@@ -107,8 +148,8 @@ func (d *decoder) object(depth int) (any, error) {
 }
 
 func (d *decoder) array(depth int) (any, error) {
-	if depth > MaxDepth {
-		return nil, d.malformed("nests deeper than %d levels", MaxDepth)
+	if depth > d.depth {
+		return nil, d.malformed("nests deeper than %d levels", d.depth)
 	}
 	d.at++
 	array := []any{}
@@ -139,8 +180,8 @@ func (d *decoder) literal(word string) error {
 	return nil
 }
 
-// number reads the grammar of RFC 8259, section 6.
-func (d *decoder) number() (any, error) {
+// numeral reads a number, in the grammar of RFC 8259, section 6.
+func (d *decoder) numeral() (any, error) {
 	start := d.at
 	if d.peek() == '-' {
 		d.at++
@@ -164,6 +205,10 @@ func (d *decoder) number() (any, error) {
 		if err := d.digits(); err != nil {
 			return nil, err
 		}
+	}
+	if d.at-start > d.number {
+		d.at = start
+		return nil, d.malformed("begins a number with more than %d characters", d.number)
 	}
 	return json.Number(d.in[start:d.at]), nil
 }
@@ -250,6 +295,10 @@ func (d *decoder) escape() (rune, error) {
 		if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
 			return pair, nil
 		}
+	}
+	if d.lenient {
+		d.at = start + len(`\ud800`)
+		return utf8.RuneError, nil
 	}
 	d.at = start
 	return 0, d.malformed("is a lone surrogate, which is no character")

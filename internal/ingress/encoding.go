@@ -1,0 +1,120 @@
+package ingress
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// maxEncodings is how many content encodings may lie on top of each other.
+const maxEncodings = 2
+
+// errEncoding is returned for bytes that are not what their encoding says.
+var errEncoding = errors.New("the encoding is broken")
+
+// decoders undo a content encoding, giving at most limit bytes: errTooLarge says
+// that there are more.
+var decoders = map[string]func(encoded []byte, limit int64) ([]byte, error){
+	"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate,
+}
+
+// encodings lists what was done to a body, in the order in which it was done.
+func encodings(header http.Header) (names []string) {
+	for name := range strings.SplitSeq(strings.Join(header.Values("Content-Encoding"), ","), ",") {
+		if name = strings.ToLower(strings.Trim(name, " \t")); name != "" && name != "identity" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// decode undoes the content encodings of a body that has been read. What is wrong
+// with them is a refusal for later; errTooLarge is not.
+func (b *body) decode(names []string, limit int64) error {
+	if len(names) > maxEncodings {
+		b.refusal = unsupportedEncoding("the body has %d content encodings; send it with one, or none", len(names))
+		return nil
+	}
+	for _, name := range names {
+		if decoders[name] == nil {
+			b.refusal = unsupportedEncoding("the content encoding %q is not accepted; send gzip, deflate or none", cut(name))
+			return nil
+		}
+	}
+	decoded := b.raw
+	if len(decoded) == 0 {
+		return nil // there is nothing to undo
+	}
+	for i := len(names) - 1; i >= 0; i-- {
+		var err error
+		decoded, err = decoders[names[i]](decoded, limit)
+		if errors.Is(err, errTooLarge) {
+			b.decoded = decoded
+			return err
+		}
+		if err != nil {
+			b.refusal = refuse(meshhook.CodeMalformedPayload, "the body is not the %s that its Content-Encoding says", names[i])
+			return nil
+		}
+	}
+	b.decoded = decoded
+	return nil
+}
+
+// unsupportedEncoding says what is accepted, as RFC 9110, section 15.5.16, asks.
+func unsupportedEncoding(format string, args ...any) *refusal {
+	r := refuse(meshhook.CodeUnsupportedMediaType, format, args...)
+	r.header.Set("Accept-Encoding", "gzip, deflate, identity")
+	return r
+}
+
+// gunzip reads all the members of a gzip stream (RFC 1952), and nothing else.
+func gunzip(encoded []byte, limit int64) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(encoded))
+	if err != nil {
+		return nil, errEncoding
+	}
+	return readWhole(reader, limit)
+}
+
+// inflate reads a deflate stream with the zlib wrapper that RFC 9110, section
+// 8.4.1.2, wants, or without it, as many send it.
+func inflate(encoded []byte, limit int64) ([]byte, error) {
+	source := bytes.NewReader(encoded)
+	if reader, err := zlib.NewReader(source); err == nil {
+		decoded, err := readWhole(reader, limit)
+		if err == nil && source.Len() == 0 || errors.Is(err, errTooLarge) {
+			return decoded, err
+		}
+	}
+	source.Reset(encoded)
+	decoded, err := readWhole(flate.NewReader(source), limit)
+	if err == nil && source.Len() > 0 {
+		return nil, errEncoding // something stands behind the stream
+	}
+	return decoded, err
+}
+
+// readWhole reads a stream to its end, which it must have.
+func readWhole(stream io.Reader, limit int64) ([]byte, error) {
+	decoded, err := readUpTo(stream, limit, -1)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return nil, errEncoding
+	}
+	return decoded, err
+}
+
+// cut shortens what a sender wrote for a message to them.
+func cut(text string) string {
+	if len(text) > 80 {
+		return strings.ToValidUTF8(text[:80], "") + "…"
+	}
+	return text
+}
