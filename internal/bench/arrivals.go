@@ -14,6 +14,7 @@ import (
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
 )
@@ -96,7 +97,7 @@ func furnish(ctx context.Context, dsn, sink string) (err error) {
 		if err := endpoint.Validate(); err != nil {
 			return err
 		}
-		if err := ingress.Check(endpoint); err != nil {
+		if err := ingress.Check(endpoint, schema.Options{}); err != nil {
 			return err
 		}
 		if _, err := project.CreateEndpoint(ctx, endpoint, meshhook.NewSecret(secret)); err != nil {

@@ -114,7 +114,7 @@ func (a *app) textLog(level slog.Level) slog.Handler {
 
 // judge returns what judges stored events as this installation's daemons do.
 func (s *session) judge() *ingress.Judge {
-	return ingress.NewJudge(ingress.Options{PublicURL: s.config.PublicURL, Fetch: s.fetch})
+	return ingress.NewJudge(ingress.Options{PublicURL: s.config.PublicURL, Fetch: s.fetch, Schema: daemon.SchemaOptions(s.config, nil)})
 }
 
 // fetch gets the keys of signatures, by a client that lives as long as the call:

@@ -54,7 +54,7 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 		return err
 	}
 	// All that can be wrong is found before the database is touched.
-	verifier, err := checkWebhook(&e)
+	verifier, err := checkWebhook(c, &e)
 	if err != nil {
 		return err
 	}

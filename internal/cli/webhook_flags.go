@@ -6,13 +6,13 @@ import (
 	"errors"
 	"io"
 
-	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
-
 	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 )
 
 // webhookFlags are what 'webhook create' and 'webhook update' have in common.
@@ -186,11 +186,11 @@ func (a *app) checkWindow(e meshhook.Endpoint, c *config.Config) error {
 }
 
 // checkWebhook completes an endpoint and says what is wrong with it.
-func checkWebhook(e *meshhook.Endpoint) (*signature.Verifier, error) {
+func checkWebhook(c *config.Config, e *meshhook.Endpoint) (*signature.Verifier, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	if err := ingress.Check(*e); err != nil {
+	if err := ingress.Check(*e, daemon.SchemaOptions(c, nil)); err != nil {
 		return nil, err
 	}
 	return signature.New(e.Verification)

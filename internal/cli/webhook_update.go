@@ -54,7 +54,7 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if err := o.apply(a, &e); err != nil {
 			return err
 		}
-		verifier, err := checkWebhook(&e)
+		verifier, err := checkWebhook(s.config, &e)
 		if err != nil {
 			return err
 		}

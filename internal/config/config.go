@@ -44,6 +44,7 @@ type Config struct {
 	Postgres  Postgres  `mapstructure:"postgres"`
 	Database  Database  `mapstructure:"database"`
 	Ingress   Ingress   `mapstructure:"ingress"`
+	Schema    Schema    `mapstructure:"schema"`
 	Engine    Engine    `mapstructure:"engine"`
 	Retention Retention `mapstructure:"retention"`
 
@@ -86,6 +87,14 @@ type Ingress struct {
 	MaxBody ByteSize `mapstructure:"max_body"`
 	// MaxInFlight is how many requests are worked on at once.
 	MaxInFlight int `mapstructure:"max_in_flight"`
+}
+
+// Schema says how payloads are checked against JSON Schemas.
+type Schema struct {
+	// Engine is auto, qri or strict, as in schema.Options.
+	Engine string `mapstructure:"engine"`
+	// AssertFormats makes "format" a condition instead of an annotation.
+	AssertFormats bool `mapstructure:"assert_formats"`
 }
 
 // Engine limits what is performed.

@@ -35,11 +35,24 @@ func decodeText(to reflect.Type, text string) (any, error) {
 		return ParseByteSize(text)
 	case reflect.TypeFor[int]():
 		return decodeCount(text)
+	case reflect.TypeFor[bool]():
+		return decodeSwitch(text)
 	case reflect.TypeFor[[]netip.Prefix]():
 		return decodeList(to, strings.FieldsFunc(text, isSeparator))
 	default:
 		return text, nil
 	}
+}
+
+// decodeSwitch reads true or false, as YAML and flags write them.
+func decodeSwitch(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, meshhook.Errorf(meshhook.CodeInvalid, "%q is neither true nor false", text)
 }
 
 // isSeparator tells what stands between the items of a list in the environment.

@@ -121,6 +121,8 @@ func TestLoad_RefusesTheValue(t *testing.T) {
 		{"INGRESS_MAX_BODY=1023", `1023B is out of range; it can be 1KiB to 64MiB`},
 		{"INGRESS_MAX_BODY=65MiB", `65MiB is out of range; it can be 1KiB to 64MiB`},
 		{"INGRESS_MAX_IN_FLIGHT=0", `0 is out of range; it can be 1 to 1000000`},
+		{"SCHEMA_ENGINE=qry", `"qry" is not one of auto, qri, strict; did you mean qri?`},
+		{"SCHEMA_ASSERT_FORMATS=yes", `"yes" is neither true nor false`},
 		{"ENGINE_CONCURRENCY=10001", `10001 is out of range; it can be 1 to 10000`},
 		{"ENGINE_CONCURRENCY=0x10", `"0x10" is not a whole number`},
 		{"RETENTION_EVENTS=59m", `59m is too short; keep things for 1h at least`},

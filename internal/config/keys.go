@@ -50,6 +50,8 @@ func Keys() []Key {
 		{Name: "trusted_proxies", Help: "Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed."},
 		{Name: "ingress.max_body", Default: "1MiB", Help: "Largest request body, where a webhook sets no other; at most 64MiB."},
 		{Name: "ingress.max_in_flight", Default: "1024", Help: "Requests worked on at once; more are told to come again."},
+		{Name: "schema.engine", Default: "auto", Help: "What checks payloads: auto, qri (a schema outside its subset is refused) or strict."},
+		{Name: "schema.assert_formats", Default: "false", Help: "Whether format in a schema is a condition (true) or an annotation (false)."},
 		{Name: "engine.concurrency", Default: "64", Help: "Runs that a daemon performs at once."},
 		{Name: "retention.events", Default: "720h", Help: "How long events and their runs are kept."},
 		{Name: "retention.rejected", Default: "168h", Help: "How long rejected events are kept."},

@@ -96,7 +96,7 @@ func TestLoad_Defaults(t *testing.T) {
 		"listen": ":8080", "admin_listen": "127.0.0.1:8081", "public_url": "", "only": "", "project": "default",
 		"database_url": "", "database.max_conns": "0", "postgres.bin_dir": "", "data_dir": data,
 		"master_key": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "",
-		"ingress.max_body": "1MiB", "ingress.max_in_flight": "1024", "engine.concurrency": "64",
+		"ingress.max_body": "1MiB", "ingress.max_in_flight": "1024", "schema.engine": "auto", "schema.assert_formats": "false", "engine.concurrency": "64",
 		"retention.events": "720h", "retention.rejected": "168h", "retention.journal": "168h",
 		"shutdown_grace": "20s", "log.level": "info", "log.format": "auto",
 	}
@@ -135,13 +135,14 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 		"listen": ":1", "admin_listen": ":2", "public_url": "https://h.example", "only": "worker", "project": "ops",
 		"database_url": "postgres://db/x", "database.max_conns": "7", "postgres.bin_dir": "/pg/bin", "data_dir": "/data",
 		"master_key_file": "/key", "network.allow": "10.0.0.0/8,192.168.1.7/32", "trusted_proxies": "fd00::/8",
-		"ingress.max_body": "2MiB", "ingress.max_in_flight": "9", "engine.concurrency": "8",
+		"ingress.max_body": "2MiB", "ingress.max_in_flight": "9", "schema.engine": "strict", "schema.assert_formats": "true", "engine.concurrency": "8",
 		"retention.events": "2h", "retention.rejected": "3h", "retention.journal": "4h",
 		"shutdown_grace": "5s", "log.level": "debug", "log.format": "json",
 	}
 	want := config.Config{
 		Listen: ":1", AdminListen: ":2", PublicURL: "https://h.example", Only: "worker", Project: "ops",
 		DatabaseURL: meshhook.NewSecret("postgres://db/x"), Database: config.Database{MaxConns: 7},
+		Schema:   config.Schema{Engine: "strict", AssertFormats: true},
 		Postgres: config.Postgres{BinDir: "/pg/bin"}, DataDir: "/data", MasterKeyFile: "/key",
 		Network:        config.Network{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32")}},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("fd00::/8")},

@@ -44,6 +44,7 @@ func rules() []rule {
 		}},
 		{"ingress.max_body", func(c *Config) string { return badRange(c.Ingress.MaxBody, KiB, maxBody) }},
 		{"ingress.max_in_flight", func(c *Config) string { return badRange(c.Ingress.MaxInFlight, 1, maxInFlight) }},
+		{"schema.engine", func(c *Config) string { return badChoice(c.Schema.Engine, "auto", "qri", "strict") }},
 		{"engine.concurrency", func(c *Config) string { return badRange(c.Engine.Concurrency, 1, maxConcurrency) }},
 		{"retention.events", func(c *Config) string { return badRetention(c.Retention.Events) }},
 		{"retention.rejected", func(c *Config) string { return badRetention(c.Retention.Rejected) }},

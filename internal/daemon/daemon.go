@@ -131,7 +131,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	}
 	d.ingress = ingress.New(ingress.Options{
 		Store: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
-		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: client.Fetch, Observe: d.metrics.event,
+		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: client.Fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
 	})
 	d.engine = engine.New(engine.Options{
 		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,

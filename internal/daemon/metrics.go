@@ -19,6 +19,7 @@ type metrics struct {
 	steps    *prometheus.CounterVec
 	stepTime *prometheus.HistogramVec
 	failures *prometheus.CounterVec
+	schemas  prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -46,8 +47,11 @@ func newMetrics() *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "meshhook_loop_failures_total", Help: "Rounds of background work that failed.",
 		}, []string{"loop"}),
+		schemas: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "meshhook_schema_mismatches_total", Help: "Times that the engines that check payloads did not agree, or failed.",
+		}),
 	}
-	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures,
+	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -78,3 +82,5 @@ func (m *metrics) loopFailed(name string) func(error) {
 	counter := m.failures.WithLabelValues(name)
 	return func(error) { counter.Inc() }
 }
+
+func (m *metrics) schemaMismatch(string) { m.schemas.Inc() }

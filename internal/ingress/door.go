@@ -32,28 +32,35 @@ type door struct {
 }
 
 // Check compiles an endpoint's configuration and returns what is wrong with it,
-// for the commands that create and change endpoints.
-func Check(e meshhook.Endpoint) error {
-	return newDoor(meshhook.LiveEndpoint{Endpoint: e}, nil).broken
+// for the commands that create and change endpoints. The options are those that
+// the daemon judges payloads with.
+func Check(e meshhook.Endpoint, o schema.Options) error {
+	return newDoor(meshhook.LiveEndpoint{Endpoint: e}, tools{schemas: o}).broken
 }
 
-// newDoor compiles an endpoint. Keys that have to be fetched come from the keyring.
-func newDoor(live meshhook.LiveEndpoint, keyring *signature.Keyring) *door {
+// tools are what doors are compiled with: how schemas are read, and where keys are
+// fetched.
+type tools struct {
+	schemas schema.Options
+	keyring *signature.Keyring
+}
+
+func newDoor(live meshhook.LiveEndpoint, with tools) *door {
 	d := &door{Endpoint: live.Endpoint, Version: live.Version, secrets: live.Secrets, broken: live.Unreadable}
-	d.broken = d.compile(keyring)
+	d.broken = d.compile(with)
 	return d
 }
 
-func (d *door) compile(keyring *signature.Keyring) (err error) {
+func (d *door) compile(with tools) (err error) {
 	if d.broken != nil {
 		return d.broken
 	}
 	if d.verifier, err = signature.New(d.Verification); err != nil {
 		return err
 	}
-	d.verifier = d.verifier.WithKeyring(keyring)
+	d.verifier = d.verifier.WithKeyring(with.keyring)
 	if d.Schema != nil {
-		if d.schema, err = schema.Compile(d.Schema, schema.Options{}); err != nil {
+		if d.schema, err = schema.Compile(d.Schema, with.schemas); err != nil {
 			return err
 		}
 	}

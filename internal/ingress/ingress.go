@@ -21,6 +21,7 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
@@ -70,6 +71,9 @@ type Options struct {
 	// RejectedBudget is how many bytes of one webhook's rejected requests are stored
 	// whole in each hour; of what comes after them, 4 KiB each. 0 takes 64 MiB.
 	RejectedBudget int64
+	// Schema says how schemas are read. Its OnMismatch is told what an engine did
+	// wrong after the log was.
+	Schema schema.Options
 	// Observe is told every outcome; nil for nobody.
 	Observe func(Outcome)
 }
@@ -81,7 +85,7 @@ type Handler struct {
 	proxies   []netip.Prefix
 	publicURL string
 	fetch     signature.Fetch
-	keyring   *signature.Keyring
+	tools     tools
 	observe   func(Outcome)
 	inFlight  chan struct{}
 	counters  limiter.Store
@@ -98,12 +102,15 @@ func New(o Options) *Handler {
 	if o.Fetch == nil {
 		o.Fetch = unfetched
 	}
+	if o.Schema.OnMismatch == nil {
+		o.Schema.OnMismatch = func(string) {}
+	}
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
-		fetch: o.Fetch, keyring: signature.NewKeyring(o.Fetch), observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
+		fetch: o.Fetch, tools: tools{o.Schema, signature.NewKeyring(o.Fetch)}, observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
 		counters: memory.NewStore(), rejected: newRejections(o.RejectedBudget), used: newUses(),
 	}
 	h.doors.Store(&doors{version: -1})

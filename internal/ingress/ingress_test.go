@@ -20,6 +20,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/pgtest"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
@@ -59,7 +60,7 @@ func buildWithSecret(t *testing.T, secret string, change func(*meshhook.Endpoint
 		change(&h.endpoint)
 	}
 	require.NoError(t, h.endpoint.Validate())
-	require.NoError(t, ingress.Check(h.endpoint))
+	require.NoError(t, ingress.Check(h.endpoint, schema.Options{}))
 	h.endpoint, err = h.project.CreateEndpoint(t.Context(), h.endpoint, meshhook.NewSecret(secret))
 	require.NoError(t, err)
 	o := ingress.Options{Store: db, Log: slog.New(slog.DiscardHandler), Observe: func(o ingress.Outcome) { h.outcomes <- o }}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
@@ -248,4 +251,44 @@ func TestSchemasOfForms(t *testing.T) {
 		got := h.send(r)
 		require.Equal(t, c.status, got.code, "%s %q: %s", c.kind, c.body, got.text)
 	}
+}
+
+// The engine that the configuration names is the one for every webhook.
+func TestSchemaEngines(t *testing.T) {
+	t.Parallel()
+	outside := func(e *meshhook.Endpoint) { e.Schema = json.RawMessage(`{"multipleOf":2}`) }
+	h := build(t, outside)
+	require.Equal(t, "accepted", h.send(h.request(`4`)).Status)
+	require.Equal(t, "schema_violation", h.send(h.request(`5`)).Error.Code)
+
+	qri := schema.Options{Engine: schema.EngineQri}
+	require.EqualError(t, ingress.Check(h.endpoint, qri),
+		"the schema is outside the subset that qri is proven for: it uses multipleOf; use engine auto")
+	h = build(t, outside, func(o *ingress.Options) { o.Schema = qri })
+	require.Equal(t, http.StatusServiceUnavailable, h.send(h.request(`4`)).code, "it is refused, not guessed at")
+}
+
+func TestFormatsAreAssertedOnDemand(t *testing.T) {
+	t.Parallel()
+	dated := func(e *meshhook.Endpoint) { e.Schema = json.RawMessage(`{"format":"date"}`) }
+	h := build(t, dated)
+	require.Equal(t, "accepted", h.send(h.request(`"soon"`)).Status)
+	h = build(t, dated, func(o *ingress.Options) { o.Schema.AssertFormats = true })
+	require.Equal(t, "schema_violation", h.send(h.request(`"soon"`)).Error.Code)
+	require.Equal(t, "accepted", h.send(h.request(`"2026-05-15"`)).Status)
+}
+
+// A mismatch of the engines is logged with the webhook, and counted.
+func TestMismatchesAreReported(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	var details []string
+	h := ingress.New(ingress.Options{
+		Log:    slog.New(slog.NewTextHandler(&log, nil)),
+		Schema: schema.Options{OnMismatch: func(detail string) { details = append(details, detail) }},
+	})
+	h.SchemaOptions("shop/orders").OnMismatch("qri refused a valid payload")
+	require.Equal(t, []string{"qri refused a valid payload"}, details)
+	require.Contains(t, log.String(), `level=WARN msg="the engines that check payloads do not agree" webhook=shop/orders detail="qri refused a valid payload"`)
+	ingress.New(ingress.Options{Log: slog.New(slog.DiscardHandler)}).SchemaOptions("x").OnMismatch("nobody counts")
 }

@@ -34,7 +34,7 @@ func (h *Handler) Refresh(ctx context.Context) (more bool, err error) {
 	for _, live := range endpoints {
 		d := old.reuse(live)
 		if d == nil {
-			d = newDoor(live, h.keyring)
+			d = newDoor(live, h.toolsFor(live.Endpoint.Path))
 		}
 		if d.broken != nil {
 			h.log.Error("a webhook's configuration cannot be used", "webhook", live.Endpoint.Path, "error", d.broken)
@@ -43,6 +43,16 @@ func (h *Handler) Refresh(ctx context.Context) (more bool, err error) {
 	}
 	h.doors.Store(fresh)
 	return false, nil
+}
+
+// toolsFor are those of one webhook, whose name a mismatch is logged with.
+func (h *Handler) toolsFor(webhook string) tools {
+	with := h.tools
+	with.schemas.OnMismatch = func(detail string) {
+		h.log.Warn("the engines that check payloads do not agree", "webhook", webhook, "detail", detail)
+		h.tools.schemas.OnMismatch(detail)
+	}
+	return with
 }
 
 // Ready tells whether the configuration has been read at least once.

@@ -32,7 +32,7 @@ func NewJudge(o Options) *Judge {
 // with the code of a rejection.
 func (j *Judge) Rejudge(ctx context.Context, live meshhook.LiveEndpoint, e meshhook.Event) (meshhook.Promotion, error) {
 	h := j.h
-	d := newDoor(live, h.keyring)
+	d := newDoor(live, h.tools)
 	if d.broken != nil {
 		return meshhook.Promotion{}, d.broken
 	}
@@ -54,7 +54,7 @@ func (j *Judge) Rejudge(ctx context.Context, live meshhook.LiveEndpoint, e meshh
 // that no longer verify.
 func (j *Judge) Explain(ctx context.Context, live meshhook.LiveEndpoint, expired []meshhook.EndpointSecret, e meshhook.Event) ([]signature.Suspicion, error) {
 	h := j.h
-	d := newDoor(live, h.keyring)
+	d := newDoor(live, h.tools)
 	if d.broken != nil {
 		return nil, d.broken
 	}
