@@ -239,8 +239,10 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	u := newUser(t).withDatabase().withWorkflow()
 	u.must("workflow run hello -q")
+	u.file("any.json", "{}")
 	for _, command := range []string{
 		"config show", "config show -o json", "config show -o yaml", "workflow list", "workflow show hello", "workflow schema", "webhook schemes",
+		"schema check -f " + filepath.Join(u.dir, "any.json"),
 		"status", "version", "expr 1", "tail --since 1h", "tail --since 1h --json", "workflow apply -f " + filepath.Join(u.dir, "hello.yaml"),
 		"workflow validate -f " + filepath.Join(u.dir, "hello.yaml"), "workflow run hello",
 	} {

@@ -118,6 +118,7 @@ func TestADaemonServesHealthAndMetrics(t *testing.T) {
 	_, text := get(t, d.Addr("admin"), "/metrics")
 	require.Contains(t, text, `meshhook_events_total{result="not_found",webhook=""} 2`)
 	require.Contains(t, text, "meshhook_runs_active 0")
+	require.Contains(t, text, "meshhook_schema_mismatches_total 0")
 }
 
 // A change made by a command takes effect on every daemon in under a second.

@@ -55,6 +55,7 @@ type Schema struct {
 	strict  *spares[*strict]
 	quick   *spares[*quick] // nil where only the strict engine may answer
 	why     string
+	draft   string
 	size    int  // of the schema in the quick engine
 	numeric bool // whether the value of numbers counts
 
@@ -75,7 +76,7 @@ func Compile(raw []byte, o Options) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Schema{report: o.OnMismatch, numeric: first.numeric}
+	s := &Schema{report: o.OnMismatch, numeric: first.numeric, draft: first.draft()}
 	if s.report == nil {
 		s.report = func(string) {}
 	}
@@ -134,6 +135,10 @@ func (s *Schema) Engine() string {
 	}
 	return EngineQri
 }
+
+// Draft names the draft by which the schema is read, "2020-12" say: that of its
+// $schema.
+func (s *Schema) Draft() string { return s.draft }
 
 // Why says in one sentence why that engine answers.
 func (s *Schema) Why() string {

@@ -63,6 +63,18 @@ func compileStrict(doc any, assertFormats bool) (s *strict, err error) {
 	return s, nil
 }
 
+// draft names the draft by which the schema is read.
+func (s *strict) draft() string {
+	switch version := s.root.DraftVersion; {
+	case version >= 2020:
+		return "2020-12"
+	case version >= 2019:
+		return "2019-09"
+	default:
+		return fmt.Sprintf("draft-%02d", version)
+	}
+}
+
 // problems judges a payload; nil means that it is valid. The error is not about
 // the payload: the engine itself failed.
 func (s *strict) problems(payload any) (problems []meshhook.Problem, err error) {
