@@ -54,6 +54,7 @@ var conformance = []struct {
 		"texts":{"$dynamicAnchor":"item","type":"string"},
 		"list":{"$id":"list","items":{"$dynamicRef":"#item"},"$defs":{"any":{"$dynamicAnchor":"item"}}}}}`, only2020, EngineStrict, []string{`["a"]`}, []string{`[1]`}},
 	{"$dynamicAnchor in a default", `{"type":"null","default":{"$dynamicAnchor":"x","type":5}}`, only2020, EngineQri, []string{`null`}, []string{`1`}},
+	{"$vocabulary", `{"$vocabulary":{"https://example.com/own":true},"type":"null"}`, since2019, EngineStrict, []string{`null`}, []string{`1`}},
 	{"$comment", `{"$comment":"x","type":"null"}`, allDrafts, EngineQri, []string{`null`}, []string{`1`}},
 	{"true", `true`, only2020, EngineQri, []string{`null`, `{"a":[1]}`}, nil},
 	{"false", `false`, only2020, EngineQri, nil, []string{`null`, `{}`}},
@@ -138,6 +139,71 @@ var conformance = []struct {
 	{"if alone", `{"if":{"type":"string"}}`, allDrafts, EngineQri, []string{`1`, `"a"`}, nil},
 	{"then alone", `{"then":false,"else":false}`, allDrafts, EngineQri, []string{`1`}, nil},
 	{"if in items", `{"items":{"if":{"const":1},"then":false}}`, allDrafts, EngineQri, []string{`[2,3]`}, []string{`[2,1]`, `[1,2]`}},
+}
+
+// vocabulary lists the keywords that the drafts define: those of all three, and
+// what each of them has beside.
+var vocabulary = map[string][]string{
+	"": {
+		"$schema", "$id", "$ref", "$comment", "title", "description", "default", "examples", "readOnly", "writeOnly",
+		"type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum",
+		"maxLength", "minLength", "pattern", "items", "maxItems", "minItems", "uniqueItems", "contains",
+		"maxProperties", "minProperties", "required", "properties", "patternProperties", "additionalProperties", "propertyNames",
+		"if", "then", "else", "allOf", "anyOf", "oneOf", "not", "format", "contentEncoding", "contentMediaType",
+	},
+	d7: {"definitions", "dependencies", "additionalItems"},
+	d2019: {
+		"$anchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "$defs", "additionalItems", "unevaluatedItems",
+		"unevaluatedProperties", "dependentSchemas", "dependentRequired", "maxContains", "minContains", "deprecated", "contentSchema",
+	},
+	d2020: {
+		"$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "$defs", "prefixItems", "unevaluatedItems",
+		"unevaluatedProperties", "dependentSchemas", "dependentRequired", "maxContains", "minContains", "deprecated", "contentSchema",
+	},
+}
+
+// Every keyword of every draft has a payload above that fits, and one that does not.
+func TestConformanceCoversEveryKeyword(t *testing.T) {
+	t.Parallel()
+	type mark struct {
+		draft, keyword string
+		valid          bool
+	}
+	seen := map[mark]bool{}
+	var note func(v any, draft string, valid bool)
+	note = func(v any, draft string, valid bool) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				note(item, draft, valid)
+			}
+		case map[string]any:
+			for key, value := range v {
+				seen[mark{draft, key, valid}] = true
+				note(value, draft, valid)
+			}
+		}
+	}
+	for _, test := range conformance {
+		for _, draft := range test.drafts {
+			doc := decode(t, test.schema)
+			if object, ok := doc.(map[string]any); ok {
+				object["$schema"] = draft
+			}
+			if len(test.valid) > 0 {
+				note(doc, draft, true)
+			}
+			if len(test.invalid) > 0 {
+				note(doc, draft, false)
+			}
+		}
+	}
+	for _, draft := range allDrafts {
+		for _, keyword := range append(append([]string{}, vocabulary[""]...), vocabulary[draft]...) {
+			require.True(t, seen[mark{draft, keyword, true}], "%s in %s has no payload that fits", keyword, draft)
+			require.True(t, seen[mark{draft, keyword, false}], "%s in %s has no payload that does not", keyword, draft)
+		}
+	}
 }
 
 func TestConformance(t *testing.T) {

@@ -63,7 +63,7 @@ func (g generator) schema(depth int) any {
 		return g.upTo(4) > 0
 	}
 	if len(g.defs) > 0 && g.upTo(5) == 0 {
-		ref := map[string]any{"$ref": "#/definitions/" + g.pick(g.defs...)}
+		ref := map[string]any{"$ref": g.ref()}
 		if !g.draft07 && g.upTo(1) == 0 {
 			g.keyword(ref, depth)
 		}
@@ -92,13 +92,19 @@ func (g generator) byName(depth int, name func() string) map[string]any {
 	return named
 }
 
+// generated are the keywords that the generator draws from, the more telling ones
+// more often. "closed" is properties with additionalProperties.
+var generated = []string{
+	"type", "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+	"minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "items", "minProperties",
+	"maxProperties", "required", "properties", "properties", "properties", "patternProperties",
+	"additionalProperties", "closed", "closed", "propertyNames", "allOf", "anyOf", "oneOf", "not", "if", "then", "else",
+	"title", "description", "$comment", "format", "default", "examples", "readOnly", "writeOnly", "deprecated",
+}
+
 // keyword adds one keyword, or a few that work together.
 func (g generator) keyword(schema map[string]any, depth int) {
-	keyword := g.pick("type", "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-		"minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "items", "minProperties",
-		"maxProperties", "required", "properties", "properties", "properties", "patternProperties",
-		"additionalProperties", "closed", "closed", "propertyNames", "allOf", "anyOf", "oneOf", "not", "if", "then", "else",
-		"title", "format", "default")
+	keyword := g.pick(generated...)
 	switch keyword {
 	case "type":
 		schema[keyword] = g.types()
@@ -112,10 +118,15 @@ func (g generator) keyword(schema map[string]any, depth int) {
 		schema[keyword] = json.Number(strconv.Itoa(g.upTo(3)))
 	case "pattern":
 		schema[keyword] = g.pattern()
-	case "uniqueItems":
+	case "uniqueItems", "readOnly", "writeOnly", "deprecated":
 		schema[keyword] = g.upTo(3) > 0
+	case "examples":
+		schema[keyword] = []any{g.value(2)}
 	case "required":
 		schema[keyword] = []any{g.name()}
+		if second := g.name(); g.upTo(2) == 0 && second != schema[keyword].([]any)[0] {
+			schema[keyword] = append(schema[keyword].([]any), second)
+		}
 	case "properties":
 		schema[keyword] = g.byName(depth-1, g.name)
 	case "patternProperties":
@@ -127,7 +138,7 @@ func (g generator) keyword(schema map[string]any, depth int) {
 		schema[keyword] = g.upTo(3) == 0
 	case "allOf", "anyOf", "oneOf":
 		schema[keyword] = g.schemas(depth - 1)
-	case "title", "format":
+	case "title", "description", "$comment", "format":
 		schema[keyword] = g.pick("email", "uri", "t")
 	default: // items, propertyNames, not, if, then, else
 		schema[keyword] = g.schema(depth - 1)
@@ -145,6 +156,14 @@ func (g generator) types() any {
 
 func (g generator) pattern() string { return g.pick("^a", "b$", ".", "^$", "[0-9]+", "^(a|b)$", "é") }
 
+// ref draws a $ref to a definition, which since 2019-09 stands in $defs too.
+func (g generator) ref() string {
+	if !g.draft07 && g.upTo(1) == 0 {
+		return "#/$defs/" + g.pick(g.defs...)
+	}
+	return "#/definitions/" + g.pick(g.defs...)
+}
+
 // document draws a whole schema; a definition may use those before it.
 func (g generator) document() map[string]any {
 	definitions := map[string]any{}
@@ -157,9 +176,12 @@ func (g generator) document() map[string]any {
 		g.keyword(root, 4)
 	}
 	if len(g.defs) > 0 && g.upTo(3) == 0 {
-		root = map[string]any{"$ref": "#/definitions/" + g.pick(g.defs...)}
+		root = map[string]any{"$ref": g.ref()}
 	}
 	root["definitions"] = definitions
+	if !g.draft07 {
+		root["$defs"] = definitions
+	}
 	root["$schema"] = d2020
 	if g.draft07 {
 		root["$schema"] = d7
@@ -172,7 +194,7 @@ func (g generator) payload(doc map[string]any, v any, depth int) any {
 	schema, _ := v.(map[string]any)
 	if ref, ok := schema["$ref"].(string); ok {
 		definitions, _ := doc["definitions"].(map[string]any)
-		return g.payload(doc, definitions[strings.TrimPrefix(ref, "#/definitions/")], depth)
+		return g.payload(doc, definitions[ref[strings.LastIndexByte(ref, '/')+1:]], depth)
 	}
 	for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
 		if list, ok := schema[keyword].([]any); ok && g.upTo(1) == 0 {
@@ -201,32 +223,72 @@ func (g generator) payload(doc map[string]any, v any, depth int) any {
 	return g.value(depth)
 }
 
-// The proof of the subset: on whatever is inside, the engines agree.
+// dispute is a schema inside the subset, and payloads to judge by it.
+type dispute struct {
+	doc      map[string]any
+	payloads []any
+}
+
+func drawDispute(t *rapid.T) dispute {
+	g := generator{t: t, draft07: rapid.Bool().Draw(t, "draft07")}
+	d := dispute{doc: g.document()}
+	for range 10 {
+		d.payloads = append(d.payloads, g.payload(d.doc, d.doc, 4))
+	}
+	return d
+}
+
+// settle lets both engines judge, who must agree. It returns how often they did.
+func (d dispute) settle(t require.TestingT) (agreed int) {
+	size, outside := quickSize(d.doc, false)
+	strictly, err := compileStrict(d.doc, false)
+	if err != nil || outside != "" {
+		return 0 // patternProperties beside additionalProperties, and the like
+	}
+	q, err := compileQuick(d.doc)
+	require.NoError(t, err)
+	require.Positive(t, size)
+	for _, payload := range d.payloads {
+		accepted, err := q.accepts(payload)
+		require.NoError(t, err)
+		problems, err := strictly.problems(payload)
+		require.NoError(t, err)
+		require.Equal(t, problems == nil, accepted, "schema %s\npayload %s\nstrict %v", asText(d.doc), asText(payload), problems)
+		agreed++
+	}
+	return agreed
+}
+
+// The proof of the subset: on whatever is inside, the engines agree. These are the
+// same cases every time.
 func TestEnginesAgree(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	rapid.Check(t, func(t *rapid.T) {
-		g := generator{t: t, draft07: rapid.Bool().Draw(t, "draft07")}
-		doc := g.document()
-		size, outside := quickSize(doc, false)
-		strictly, err := compileStrict(doc, false)
-		if err != nil || outside != "" {
-			return // patternProperties beside additionalProperties, and the like
-		}
-		q, err := compileQuick(doc)
-		require.NoError(t, err)
-		require.Positive(t, size)
-		for range 10 {
-			payload := g.payload(doc, doc, 4)
-			accepted, err := q.accepts(payload)
-			require.NoError(t, err)
-			problems, err := strictly.problems(payload)
-			require.NoError(t, err)
-			require.Equal(t, problems == nil, accepted, "schema %s\npayload %s\nstrict %v", asText(doc), asText(payload), problems)
-			asked++
-		}
-	})
-	require.Positive(t, asked)
+	disputes, agreed := rapid.Custom(drawDispute), 0
+	for seed := range 2000 {
+		agreed += disputes.Example(seed).settle(t)
+	}
+	require.Greater(t, agreed, 10_000)
+}
+
+// These are other ones every time.
+func TestEnginesAgreeOnNewCases(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) { drawDispute(t).settle(t) })
+}
+
+func FuzzEnginesAgree(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { drawDispute(t).settle(t) }))
+}
+
+// The cases are made of everything that the subset lets through.
+func TestGeneratedKeywordsAreThoseOfTheSubset(t *testing.T) {
+	t.Parallel()
+	drawn := map[string]bool{"$schema": true, "$ref": true, "$defs": true, "definitions": true} // by document and schema
+	for _, keyword := range generated {
+		drawn[keyword] = true
+	}
+	delete(drawn, "closed")
+	require.Equal(t, sortedKeys(quickKeywords), sortedKeys(drawn))
 }
 
 func asText(v any) string {

@@ -3,6 +3,7 @@ package schema
 import (
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // refKeywords lead from one schema to another.
@@ -62,7 +63,8 @@ func findSchemaURI(v any, address string, location []string) (at []string, found
 	if !ok {
 		return nil, false
 	}
-	if object["$schema"] == address {
+	// The compiler leaves an empty fragment away.
+	if uri, ok := object["$schema"].(string); ok && strings.TrimSuffix(uri, "#") == strings.TrimSuffix(address, "#") {
 		return append(location, "$schema"), true
 	}
 	for _, key := range sortedKeys(object) {
