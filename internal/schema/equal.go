@@ -21,8 +21,6 @@ func appendKey(key []byte, v any) []byte {
 		return append(appendCount(key, 's', len(v)), v...)
 	case json.Number:
 		return appendNumberKey(key, string(v))
-	case float64: // the quick engine's
-		return appendNumberKey(key, strconv.FormatFloat(v, 'e', -1, 64))
 	case []any:
 		key = appendCount(key, 'a', len(v))
 		for _, item := range v {

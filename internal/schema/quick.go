@@ -49,53 +49,7 @@ func (q *quick) accepts(payload any) (valid bool, err error) {
 			valid, err = false, fmt.Errorf("the quick engine failed: %v", fault)
 		}
 	}()
-	return q.root.Validate(context.Background(), withFloats(payload)).IsValid(), nil
-}
-
-// withFloats returns the payload with float64 for json.Number, which the engine
-// takes for text. It leaves the payload as it is.
-func withFloats(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		f, err := v.Float64()
-		if err != nil {
-			return v
-		}
-		return f
-	case []any:
-		return floatItems(v)
-	case map[string]any:
-		return floatProperties(v)
-	}
-	return v
-}
-
-func floatItems(array []any) any {
-	if !slices.ContainsFunc(array, changes) {
-		return array
-	}
-	out := make([]any, len(array))
-	for i, item := range array {
-		out[i] = withFloats(item)
-	}
-	return out
-}
-
-func floatProperties(object map[string]any) any {
-	out := make(map[string]any, len(object))
-	for key, value := range object {
-		out[key] = withFloats(value)
-	}
-	return out
-}
-
-// changes tells whether withFloats may return something else than v.
-func changes(v any) bool {
-	switch v.(type) {
-	case json.Number, []any, map[string]any:
-		return true
-	}
-	return false
+	return q.root.Validate(context.Background(), payload).IsValid(), nil
 }
 
 // loadKeywords fills the library's registry, which is a global of its own, once,
@@ -109,6 +63,12 @@ var loadKeywords = sync.OnceFunc(func() {
 		"const":                func() qri.Keyword { return &constKeyword{} },
 		"uniqueItems":          func() qri.Keyword { return &uniqueKeyword{} },
 		"additionalProperties": func() qri.Keyword { return &closedKeyword{} },
+		"properties":           func() qri.Keyword { return &propertiesKeyword{} },
+		"items":                func() qri.Keyword { return &itemsKeyword{} },
+		"minimum":              newBound(func(v, limit float64) bool { return v >= limit }),
+		"maximum":              newBound(func(v, limit float64) bool { return v <= limit }),
+		"exclusiveMinimum":     newBound(func(v, limit float64) bool { return v > limit }),
+		"exclusiveMaximum":     newBound(func(v, limit float64) bool { return v < limit }),
 		"definitions":          qri.NewDefs,
 		"format":               qri.NewComment, // an annotation
 	} {
@@ -149,8 +109,8 @@ func typeOf(v any) (name, alias string) {
 		return "null", ""
 	case bool:
 		return "boolean", ""
-	case float64:
-		if isInteger(v) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil && isInteger(f) {
 			return "number", "integer"
 		}
 		return "number", ""
@@ -160,6 +120,32 @@ func typeOf(v any) (name, alias string) {
 		return "array", ""
 	}
 	return "object", ""
+}
+
+// boundKeyword is minimum and its kin. The library's know float64 only, so that
+// each payload would have to be copied for them.
+type boundKeyword struct {
+	qri.Void
+	limit float64
+	holds func(v, limit float64) bool
+}
+
+func newBound(holds func(v, limit float64) bool) qri.KeyMaker {
+	return func() qri.Keyword { return &boundKeyword{holds: holds} }
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (k *boundKeyword) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &k.limit) }
+
+// ValidateKeyword implements qri.Keyword. The number is one that float64 keeps.
+func (k *boundKeyword) ValidateKeyword(_ context.Context, state *qri.ValidationState, v any) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return
+	}
+	if f, err := n.Float64(); err != nil || !k.holds(f, k.limit) {
+		state.AddError(nil, "bound")
+	}
 }
 
 // enumKeyword replaces one that panics on an empty list, decodes each member
@@ -221,6 +207,44 @@ func (k *uniqueKeyword) ValidateKeyword(_ context.Context, state *qri.Validation
 	}
 }
 
+// propertiesKeyword and itemsKeyword replace ones that keep account of what was
+// evaluated, and where, for keywords that are outside the subset: that was most
+// of the work. The rest is the library's.
+type propertiesKeyword struct{ qri.Properties }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (k *propertiesKeyword) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(text, &k.Properties)
+}
+
+// ValidateKeyword implements qri.Keyword.
+func (k *propertiesKeyword) ValidateKeyword(ctx context.Context, state *qri.ValidationState, v any) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return
+	}
+	below := state.NewSubState()
+	for name, schema := range k.Properties {
+		if value, ok := object[name]; ok {
+			schema.ValidateKeyword(ctx, below, value)
+		}
+	}
+}
+
+type itemsKeyword struct{ qri.Items }
+
+// ValidateKeyword implements qri.Keyword.
+func (k *itemsKeyword) ValidateKeyword(ctx context.Context, state *qri.ValidationState, v any) {
+	array, ok := v.([]any)
+	if !ok {
+		return
+	}
+	below := state.NewSubState()
+	for _, item := range array {
+		k.Schemas[0].ValidateKeyword(ctx, below, item)
+	}
+}
+
 // closedKeyword is additionalProperties with true or false. The library's takes
 // a name for declared when any object inside the value declares it.
 type closedKeyword struct {
@@ -237,9 +261,9 @@ func (k *closedKeyword) ValidateKeyword(_ context.Context, state *qri.Validation
 	if !ok || k.open {
 		return
 	}
-	declared, _ := state.Local.JSONProp("properties").(*qri.Properties)
+	declared, _ := state.Local.JSONProp("properties").(*propertiesKeyword)
 	for name := range object {
-		if declared == nil || (*declared)[name] == nil {
+		if declared == nil || declared.Properties[name] == nil {
 			state.AddError(nil, "additionalProperties")
 			return
 		}
