@@ -218,7 +218,7 @@ func FuzzRead(f *testing.F) {
 			require.True(t, code == meshhook.CodeMalformedPayload || code == meshhook.CodeUnsupportedMediaType)
 			require.NotEqual(t, Data, got.Kind)
 			require.True(t, utf8.ValidString(err.Error()), err)
-			require.Less(t, len(err.Error()), 300)
+			require.Less(t, len(err.Error()), 600)
 		}
 		require.Equal(t, len(body) == 0, got.Kind == Empty)
 		text, err := json.Marshal([]any{got.Data, got.Text})

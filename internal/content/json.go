@@ -20,9 +20,9 @@ const (
 	MaxNumber = 1000
 )
 
-// ownDepth is the depth of what MeshHook has written itself: more than an
-// expression can make of a payload, and little for the stack.
-const ownDepth = 20_000
+// ownDepth is the depth of what MeshHook has written itself: what an expression
+// may make of a payload, with room around it, and little for the stack.
+const ownDepth = 10_000
 
 // bom is the byte order mark, which RFC 8259 lets a parser ignore, and which
 // Windows likes to write.

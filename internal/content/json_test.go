@@ -180,13 +180,13 @@ func TestDecodeLeniently(t *testing.T) {
 // What an expression may make, as deep as it may be, can be read again.
 func TestDecodeOwn(t *testing.T) {
 	t.Parallel()
-	got, err := DecodeOwn([]byte(nested("[", "", "]", 10_001)))
+	got, err := DecodeOwn([]byte(nested("[", "", "]", ownDepth)))
 	require.NoError(t, err)
 	text, err := json.Marshal(got)
 	require.NoError(t, err)
-	require.Len(t, text, 2*10_001)
+	require.Len(t, text, 2*ownDepth)
 	_, err = DecodeOwn(bytes.Repeat([]byte("["), 1<<20))
-	require.ErrorContains(t, err, "nests deeper than 20000 levels")
+	require.ErrorContains(t, err, "nests deeper than 10000 levels")
 }
 
 // nested puts depth pairs of open and close around the inside.

@@ -44,14 +44,14 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 	_, failed = within(t, Limits{Memory: 1000}, `"x" * 1001`)
 	require.Equal(t, &EvalError{Expr: `"x" * 1001`, Message: "needs more than 1000 bytes of memory", Reason: ReasonTooLarge}, failed)
 
-	_, failed = within(t, Limits{}, `reduce range(10000) as $i (1; [.])`)
+	_, failed = within(t, Limits{}, `reduce range(1000) as $i (1; [.])`)
 	require.Nil(t, failed)
-	_, failed = within(t, Limits{}, `reduce range(10001) as $i (1; [.])`)
-	require.Equal(t, &EvalError{Expr: `reduce range(10001) as $i (1; [.])`, Message: "a value is nested deeper than 10000", Reason: ReasonTooLarge}, failed)
-	_, failed = within(t, Limits{}, `setpath([range(10000) | "a"]; 1) | 1`)
+	_, failed = within(t, Limits{}, `reduce range(1001) as $i (1; [.])`)
+	require.Equal(t, &EvalError{Expr: `reduce range(1001) as $i (1; [.])`, Message: "a value is nested deeper than 1000", Reason: ReasonTooLarge}, failed)
+	_, failed = within(t, Limits{}, `setpath([range(1000) | "a"]; 1) | 1`)
 	require.Nil(t, failed)
-	_, failed = within(t, Limits{}, `setpath([range(10001) | "a"]; 1) | 1`)
-	require.Equal(t, "a path is longer than 10000", failed.Message)
+	_, failed = within(t, Limits{}, `setpath([range(1001) | "a"]; 1) | 1`)
+	require.Equal(t, "a path is longer than 1000", failed.Message)
 }
 
 func TestTimeAndStepsAtTheirEdges(t *testing.T) {

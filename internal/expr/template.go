@@ -167,8 +167,8 @@ type builder struct {
 }
 
 func (b *builder) build(at string, v any) node {
-	if b.depth++; b.depth > maxDepth/10 {
-		b.fail(at, meshhook.Errorf(meshhook.CodeInvalid, "the template is nested deeper than %d", maxDepth/10))
+	if b.depth++; b.depth > maxDepth {
+		b.fail(at, meshhook.Errorf(meshhook.CodeInvalid, "the template is nested deeper than %d", maxDepth))
 		return nil
 	}
 	defer func() { b.depth-- }()

@@ -92,7 +92,7 @@ func TestTemplateErrors(t *testing.T) {
 	require.ErrorAs(t, err, &syntax)
 
 	var deep any = 1
-	for range maxDepth/10 - 1 {
+	for range maxDepth - 1 {
 		deep = []any{deep}
 	}
 	_, err = ParseTemplate(deep)

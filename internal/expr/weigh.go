@@ -10,8 +10,9 @@ import (
 
 const (
 	// maxDepth is how deep a value may be nested that is compared, printed or
-	// returned; encoding/json refuses to decode anything deeper.
-	maxDepth = 10_000
+	// returned. Of what is deeper, indented JSON would be spaces by the megabyte, and
+	// encoding/json refuses it at 10,000.
+	maxDepth = 1000
 	// maxDigits is how long the text of a number may be that is calculated with,
 	// and maxBits the same for one that was calculated (about 1200 digits).
 	maxDigits = 1000
