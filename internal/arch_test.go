@@ -103,6 +103,7 @@ var libraries = []library{
 	{[]string{"code.dny.dev/ssrf"}, []string{"egress"}, "addresses are judged in one place"},
 	{[]string{"github.com/tink-crypto/", "crypto/cipher", "crypto/aes", "golang.org/x/crypto"}, []string{"seal"}, "encryption at rest is decided once"},
 	{[]string{"github.com/ulule/limiter"}, []string{"ingress"}, "rates are limited at the door"},
+	{[]string{"golang.org/x/text"}, []string{"content"}, "what a body is, is decided once"},
 	{[]string{"github.com/stretchr/", "pgregory.net/", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"}, []string{"pgtest"}, "what serves tests is not shipped"},
 	{[]string{"testing"}, []string{"pgtest"}, "what serves tests is not shipped"},
 }

@@ -76,15 +76,18 @@ func Read(contentType string, body []byte) (Body, error) {
 		return readText(contentType, body), err
 	}
 	read := readText(contentType, body)
-	if read.Kind == Text && saysNothing(media) {
-		switch value, err := Decode([]byte(read.Text)); value.(type) {
-		case map[string]any, []any:
-			if err == nil {
-				return Body{Kind: Data, Data: value}, nil
-			}
+	if read.Kind == Text && saysNothing(media) && isCompound(read.Text) {
+		if value, err := Decode([]byte(read.Text)); err == nil {
+			return Body{Kind: Data, Data: value}, nil
 		}
 	}
 	return read, nil
+}
+
+// isCompound tells whether JSON would be an object or a list.
+func isCompound(text string) bool {
+	text = strings.TrimLeft(strings.TrimPrefix(text, bom), " \t\r\n")
+	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")
 }
 
 // saysNothing tells whether a media type is one that senders give to anything.
@@ -110,7 +113,7 @@ func MediaType(contentType string) string {
 func checkType(contentType string) error {
 	media := MediaType(contentType)
 	if media == "" && contentType != "" || strings.ContainsFunc(media, notOfType) || strings.Count(media, "/") > 1 {
-		return meshhook.Errorf(meshhook.CodeUnsupportedMediaType, "the content type %q cannot be read; write it like application/json", cut(contentType))
+		return meshhook.Errorf(meshhook.CodeUnsupportedMediaType, "the content type %q cannot be read; write it like application/json", Cut(contentType))
 	}
 	return nil
 }
@@ -122,6 +125,9 @@ func notOfType(r rune) bool {
 
 // parameter returns a parameter of a content type; "" where there is none.
 func parameter(contentType, name string) string {
+	if !strings.Contains(contentType, ";") {
+		return ""
+	}
 	if _, parameters, err := mime.ParseMediaType(contentType); err == nil {
 		return parameters[name]
 	}
@@ -142,7 +148,7 @@ func readJSON(contentType string, body []byte) (any, error) {
 	switch charset := strings.ToLower(parameter(contentType, "charset")); charset {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
 	default:
-		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "the content type says that this JSON is %q; send it as UTF-8, as RFC 8259 asks", cut(charset))
+		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "the content type says that this JSON is %q; send it as UTF-8, as RFC 8259 asks", Cut(charset))
 	}
 	if isWide(body) {
 		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "not valid JSON: it is UTF-16 or UTF-32; send it as UTF-8, as RFC 8259 asks")
@@ -160,8 +166,8 @@ func isWide(body []byte) bool {
 	return first == 0 || second == 0 || first == 0xfe && second == 0xff || first == 0xff && second == 0xfe
 }
 
-// cut shortens what a sender wrote for a message to them.
-func cut(text string) string {
+// Cut shortens what a sender wrote for a message to them.
+func Cut(text string) string {
 	if len(text) > 80 {
 		return strings.ToValidUTF8(text[:80], "") + "…"
 	}

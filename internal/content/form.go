@@ -25,7 +25,7 @@ func readForm(contentType string, body []byte) (map[string]any, error) {
 	}
 	if charset := formCharset(contentType, pairs); charset != "" {
 		if pairs, ok = decodePairs(pairs, charset); !ok {
-			return nil, malformedForm("it is not " + cut(charset))
+			return nil, malformedForm("it is not " + Cut(charset))
 		}
 	}
 	return object(pairs), nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -44,7 +45,7 @@ func (b *body) decode(names []string, limit int64) error {
 	}
 	for _, name := range names {
 		if decoders[name] == nil {
-			b.refusal = unsupportedEncoding("the content encoding %q is not accepted; send gzip, deflate or none", cut(name))
+			b.refusal = unsupportedEncoding("the content encoding %q is not accepted; send gzip, deflate or none", content.Cut(name))
 			return nil
 		}
 	}
@@ -109,12 +110,4 @@ func readWhole(stream io.Reader, limit int64) ([]byte, error) {
 		return nil, errEncoding
 	}
 	return decoded, err
-}
-
-// cut shortens what a sender wrote for a message to them.
-func cut(text string) string {
-	if len(text) > 80 {
-		return strings.ToValidUTF8(text[:80], "") + "…"
-	}
-	return text
 }

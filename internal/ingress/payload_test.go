@@ -105,6 +105,21 @@ func TestOddHeadersAndQueries(t *testing.T) {
 	require.Equal(t, map[string]any{"q": "\x00ÿ", "r": "é"}, workflow.EventContext(&event)["query"])
 }
 
+// The default limit, at its edge, with and without an announced length.
+func TestAMebibyte(t *testing.T) {
+	t.Parallel()
+	h := build(t, nil)
+	body := `"` + strings.Repeat("x", meshhook.DefaultMaxBody-2) + `"`
+	for _, chunked := range []bool{false, true} {
+		r, more := h.request(body), h.request(body+"\n")
+		if chunked {
+			r.ContentLength, more.ContentLength = -1, -1
+		}
+		require.Equal(t, body, string(h.stored(h.send(r)).Body))
+		require.Equal(t, http.StatusRequestEntityTooLarge, h.send(more).code)
+	}
+}
+
 // encode is a body with content encodings, one after the other; raw is deflate
 // without its wrapper.
 func encode(t *testing.T, body string, encodings ...string) string {
@@ -169,6 +184,7 @@ func TestContentEncodings(t *testing.T) {
 		{[]string{"gzip, deflate"}, zipped, 400},
 
 		{[]string{"br"}, body, 415},
+		{[]string{strings.Repeat("x", 1000)}, body, 415},
 		{[]string{"gzip, br"}, body, 415},
 		{[]string{"gzip, gzip, gzip"}, encode(t, body, "gzip", "gzip", "gzip"), 415},
 	} {
@@ -187,7 +203,19 @@ func TestContentEncodings(t *testing.T) {
 	}
 }
 
-// A gigabyte in a megabyte is not unfolded further than the limit.
+// Nothing, compressed, is nothing; its signature may be for either.
+func TestNothingCompressed(t *testing.T) {
+	t.Parallel()
+	h := build(t, nil)
+	for _, signed := range []string{"", encode(t, "", "gzip")} {
+		r := h.request(encode(t, "", "gzip"))
+		r.Header.Set("Content-Encoding", "gzip")
+		sign(t, r, signed)
+		require.Empty(t, h.stored(h.send(r)).Body)
+	}
+}
+
+// A quarter of a gigabyte in a quarter of a megabyte is not unfolded further than the limit.
 func TestBombs(t *testing.T) {
 	t.Parallel()
 	h := build(t, nil)
