@@ -143,7 +143,7 @@ func (a *app) printSchemaView(view schemaView) error {
 		for _, p := range view.Problems {
 			where := p.Path
 			if where == "" {
-				where = "/"
+				where = "the payload"
 			}
 			f.add("problem", tail.Clean(where+" "+p.Message))
 		}

@@ -143,11 +143,14 @@ func parameter(contentType, name string) string {
 
 // readJSON adds to Decode what a content type says of the charset. RFC 8259
 // knows no such parameter, so that those of senders who say Latin-1 by habit
-// and send UTF-8 do not count; but other ones are meant.
+// and send UTF-8 do not count; other ones are meant, and must say the same as UTF-8.
 func readJSON(contentType string, body []byte) (any, error) {
 	switch charset := strings.ToLower(parameter(contentType, "charset")); charset {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
 	default:
+		if text, ok := decodeText(body, charset); ok && text == string(body) {
+			break
+		}
 		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "the content type says that this JSON is %q; send it as UTF-8, as RFC 8259 asks", Cut(charset))
 	}
 	if isWide(body) {
