@@ -49,6 +49,7 @@ var law = []row{
 	{"egress", only("meshhook", "backoff"), toolReason},
 	{"expr", only("meshhook"), toolReason},
 	{"lane", only("meshhook"), toolReason},
+	{"limit", only("meshhook"), toolReason},
 	{"loop", only("meshhook", "backoff"), toolReason},
 	{"schema", only("meshhook", "content"), toolReason},
 	{"seal", only("meshhook"), toolReason},
@@ -58,7 +59,7 @@ var law = []row{
 	{"workflow", only("meshhook", "content", "expr", "backoff"), "deciding what comes next is pure: no database, no network, no clock"},
 
 	// Stages, in the order data takes. Between two stages lies a committed row.
-	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow"), stageReason},
+	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow", "limit"), stageReason},
 	{"engine", only("meshhook", "workflow", "egress", "backoff", "loop"), stageReason},
 	{"janitor", only("meshhook"), stageReason},
 
@@ -102,7 +103,7 @@ var libraries = []library{
 	{[]string{"github.com/itchyny/"}, []string{"expr"}, "limits and what is switched off must hold for every expression"},
 	{[]string{"code.dny.dev/ssrf"}, []string{"egress"}, "addresses are judged in one place"},
 	{[]string{"github.com/tink-crypto/", "crypto/cipher", "crypto/aes", "golang.org/x/crypto"}, []string{"seal"}, "encryption at rest is decided once"},
-	{[]string{"github.com/ulule/limiter"}, []string{"ingress"}, "rates are limited at the door"},
+	{[]string{"github.com/ulule/limiter"}, []string{"ingress", "limit"}, "rates are limited at the door, and counted in one place"},
 	{[]string{"golang.org/x/text"}, []string{"content"}, "what a body is, is decided once"},
 	{[]string{"github.com/stretchr/", "pgregory.net/", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"}, []string{"pgtest"}, "what serves tests is not shipped"},
 	{[]string{"testing"}, []string{"pgtest"}, "what serves tests is not shipped"},

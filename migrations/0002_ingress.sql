@@ -20,6 +20,9 @@ CREATE UNLOGGED TABLE rate_limits (
 	tat timestamptz NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
+-- Until when a daemon may count in its own memory, because no other takes requests.
+ALTER TABLE daemons ADD COLUMN alone_until timestamptz;
+
 -- Tokens of the REST API. The token itself is not kept, only its SHA-256: it holds
 -- 256 random bits, so there is nothing to guess and no salt is needed.
 CREATE TABLE api_tokens (

@@ -45,6 +45,8 @@ type Config struct {
 	Database  Database  `mapstructure:"database"`
 	Ingress   Ingress   `mapstructure:"ingress"`
 	Schema    Schema    `mapstructure:"schema"`
+	Limits    Limits    `mapstructure:"limits"`
+	TLS       TLS       `mapstructure:"tls"`
 	Engine    Engine    `mapstructure:"engine"`
 	Retention Retention `mapstructure:"retention"`
 
@@ -87,6 +89,10 @@ type Ingress struct {
 	MaxBody ByteSize `mapstructure:"max_body"`
 	// MaxInFlight is how many requests are worked on at once.
 	MaxInFlight int `mapstructure:"max_in_flight"`
+	// MaxConnections is how many connections the public listener holds at once.
+	MaxConnections int `mapstructure:"max_connections"`
+	// ReadTimeout is how long a request may take to arrive whole.
+	ReadTimeout time.Duration `mapstructure:"read_timeout"`
 }
 
 // Schema says how payloads are checked against JSON Schemas.
@@ -96,6 +102,41 @@ type Schema struct {
 	// AssertFormats makes "format" a condition instead of an annotation.
 	AssertFormats bool `mapstructure:"assert_formats"`
 }
+
+// Limits says where rates are counted, and what a single sender may do.
+type Limits struct {
+	// Store is where the webhooks' rate limits are counted: auto, postgres or memory.
+	Store string `mapstructure:"store"`
+	// FailedVerifications is how many wrong signatures an address may send.
+	FailedVerifications Rate `mapstructure:"failed_verifications"`
+	// UnknownPaths is how many paths that no webhook has an address may try.
+	UnknownPaths Rate `mapstructure:"unknown_paths"`
+}
+
+// TLS makes the public listener speak TLS; without a certificate it does not.
+type TLS struct {
+	// CertFile and KeyFile are absolute paths of PEM files, both or neither.
+	CertFile string `mapstructure:"cert_file"`
+	KeyFile  string `mapstructure:"key_file"`
+	ACME     ACME   `mapstructure:"acme"`
+}
+
+// ACME has certificates made by a certificate authority (RFC 8555).
+type ACME struct {
+	// Domains are the names that certificates are made for; none switches it off.
+	Domains []string `mapstructure:"domains"`
+	// Email is where the authority writes to; empty for nowhere.
+	Email string `mapstructure:"email"`
+	// DirectoryURL is the authority; empty for Let's Encrypt.
+	DirectoryURL string `mapstructure:"directory_url"`
+	// AcceptTerms tells that the operator agrees to the authority's terms of service.
+	AcceptTerms bool `mapstructure:"accept_terms"`
+	// HTTPListen is the address of the listener for HTTP-01, or none.
+	HTTPListen string `mapstructure:"http_listen"`
+}
+
+// IsOn tells whether the public listener speaks TLS.
+func (t TLS) IsOn() bool { return t.CertFile != "" || len(t.ACME.Domains) > 0 }
 
 // Engine limits what is performed.
 type Engine struct {

@@ -33,11 +33,13 @@ func decodeText(to reflect.Type, text string) (any, error) {
 		return d.Std(), err
 	case reflect.TypeFor[ByteSize]():
 		return ParseByteSize(text)
+	case reflect.TypeFor[Rate]():
+		return ParseRate(text)
 	case reflect.TypeFor[int]():
 		return decodeCount(text)
 	case reflect.TypeFor[bool]():
 		return decodeSwitch(text)
-	case reflect.TypeFor[[]netip.Prefix]():
+	case reflect.TypeFor[[]netip.Prefix](), reflect.TypeFor[[]string]():
 		return decodeList(to, strings.FieldsFunc(text, isSeparator))
 	default:
 		return text, nil
@@ -58,9 +60,13 @@ func decodeSwitch(text string) (bool, error) {
 // isSeparator tells what stands between the items of a list in the environment.
 func isSeparator(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }
 
-// decodeList makes networks of a list; there are no other lists.
+// decodeList makes a list of words or of networks.
 func decodeList(to reflect.Type, items []string) (any, error) {
-	if to != reflect.TypeFor[[]netip.Prefix]() {
+	switch to {
+	case reflect.TypeFor[[]netip.Prefix]():
+	case reflect.TypeFor[[]string]():
+		return items, nil
+	default:
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "it takes one value, not a list")
 	}
 	networks := make([]netip.Prefix, 0, len(items))

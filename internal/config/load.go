@@ -187,7 +187,7 @@ func xdg(env environ, name, home, fallback string) string {
 
 // finish works out what follows from several values.
 func (c *Config) finish(o Options) {
-	for _, path := range []*string{&c.DataDir, &c.MasterKeyFile, &c.Postgres.BinDir} {
+	for _, path := range []*string{&c.DataDir, &c.MasterKeyFile, &c.Postgres.BinDir, &c.TLS.CertFile, &c.TLS.KeyFile} {
 		*path = absolute(*path, o)
 	}
 	if c.DataDir != "" {

@@ -97,6 +97,10 @@ func TestLoad_Defaults(t *testing.T) {
 		"database_url": "", "database.max_conns": "0", "postgres.bin_dir": "", "data_dir": data,
 		"master_key": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "",
 		"ingress.max_body": "1MiB", "ingress.max_in_flight": "1024", "schema.engine": "auto", "schema.assert_formats": "false", "engine.concurrency": "64",
+		"ingress.max_connections": "10000", "ingress.read_timeout": "1m",
+		"limits.store": "auto", "limits.failed_verifications": "60/minute", "limits.unknown_paths": "300/minute",
+		"tls.cert_file": "", "tls.key_file": "", "tls.acme.domains": "", "tls.acme.email": "", "tls.acme.directory_url": "",
+		"tls.acme.accept_terms": "false", "tls.acme.http_listen": ":80",
 		"retention.events": "720h", "retention.rejected": "168h", "retention.journal": "168h",
 		"shutdown_grace": "20s", "log.level": "info", "log.format": "auto",
 	}
@@ -136,6 +140,10 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 		"database_url": "postgres://db/x", "database.max_conns": "7", "postgres.bin_dir": "/pg/bin", "data_dir": "/data",
 		"master_key_file": "/key", "network.allow": "10.0.0.0/8,192.168.1.7/32", "trusted_proxies": "fd00::/8",
 		"ingress.max_body": "2MiB", "ingress.max_in_flight": "9", "schema.engine": "strict", "schema.assert_formats": "true", "engine.concurrency": "8",
+		"ingress.max_connections": "11", "ingress.read_timeout": "6s",
+		"limits.store": "postgres", "limits.failed_verifications": "5/15m", "limits.unknown_paths": "none",
+		"tls.acme.domains": "hooks.example.com,b.example.com", "tls.acme.email": "ops@example.com", "tls.acme.accept_terms": "true",
+		"tls.acme.directory_url": "https://ca.example/dir", "tls.acme.http_listen": ":81",
 		"retention.events": "2h", "retention.rejected": "3h", "retention.journal": "4h",
 		"shutdown_grace": "5s", "log.level": "debug", "log.format": "json",
 	}
@@ -146,7 +154,13 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 		Postgres: config.Postgres{BinDir: "/pg/bin"}, DataDir: "/data", MasterKeyFile: "/key",
 		Network:        config.Network{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32")}},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("fd00::/8")},
-		Ingress:        config.Ingress{MaxBody: 2 * config.MiB, MaxInFlight: 9}, Engine: config.Engine{Concurrency: 8},
+		Ingress:        config.Ingress{MaxBody: 2 * config.MiB, MaxInFlight: 9, MaxConnections: 11, ReadTimeout: 6 * time.Second},
+		Engine:         config.Engine{Concurrency: 8},
+		Limits:         config.Limits{Store: "postgres", FailedVerifications: config.Rate{Limit: meshhook.RateLimit{Limit: 5, Period: 15 * time.Minute}}},
+		TLS: config.TLS{ACME: config.ACME{
+			Domains: []string{"hooks.example.com", "b.example.com"}, Email: "ops@example.com", AcceptTerms: true,
+			DirectoryURL: "https://ca.example/dir", HTTPListen: ":81",
+		}},
 		Retention:     config.Retention{Events: 2 * time.Hour, Rejected: 3 * time.Hour, Journal: 4 * time.Hour},
 		ShutdownGrace: 5 * time.Second, Log: config.Log{Level: "debug", Format: "json"},
 	}
@@ -156,6 +170,9 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 		if key.Name == "master_key" {
 			require.Empty(t, key.Flag, "a flag shows in the list of processes")
 			continue
+		}
+		if key.Name == "tls.cert_file" || key.Name == "tls.key_file" {
+			continue // they stand instead of tls.acme: TestTLS
 		}
 		text, ok := values[key.Name]
 		require.True(t, ok, "no value for %s", key.Name)
@@ -174,7 +191,7 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 			c := w.load()
 			require.Equal(t, want.Public(), c.Public())
 			for _, s := range c.Show() {
-				if s.Key != "master_key" {
+				if _, set := values[s.Key]; set {
 					require.Equal(t, values[s.Key], s.Value)
 					require.Contains(t, s.Origin, means)
 				}

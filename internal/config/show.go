@@ -36,6 +36,8 @@ func show(v any) string {
 		return v.Reveal() // for maskValue
 	case time.Duration:
 		return shortDuration(v)
+	case []string:
+		return strings.Join(v, ",")
 	case []netip.Prefix:
 		texts := make([]string, 0, len(v))
 		for _, network := range v {

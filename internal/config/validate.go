@@ -25,6 +25,8 @@ const (
 	maxBody        = 64 * MiB // what can be stored: seal.MaxBody
 	maxConns       = 10_000
 	maxInFlight    = 1_000_000
+	maxConnections = 1_000_000
+	minReadTimeout = 100 * time.Millisecond
 	maxConcurrency = 10_000
 	minRetention   = time.Hour
 )
@@ -45,6 +47,29 @@ func rules() []rule {
 		{"ingress.max_body", func(c *Config) string { return badRange(c.Ingress.MaxBody, KiB, maxBody) }},
 		{"ingress.max_in_flight", func(c *Config) string { return badRange(c.Ingress.MaxInFlight, 1, maxInFlight) }},
 		{"schema.engine", func(c *Config) string { return badChoice(c.Schema.Engine, "auto", "qri", "strict") }},
+		{"ingress.max_connections", func(c *Config) string { return badRange(c.Ingress.MaxConnections, 1, maxConnections) }},
+		{"ingress.read_timeout", func(c *Config) string {
+			if c.Ingress.ReadTimeout < minReadTimeout {
+				return fmt.Sprintf("%s is too short; use %s or more", shortDuration(c.Ingress.ReadTimeout), minReadTimeout)
+			}
+			return ""
+		}},
+		{"limits.store", func(c *Config) string { return badChoice(c.Limits.Store, "auto", "postgres", "memory") }},
+		{"tls.key_file", badKeyPair},
+		{"tls.acme.domains", badDomains},
+		{"tls.acme.accept_terms", func(c *Config) string {
+			if len(c.TLS.ACME.Domains) > 0 && !c.TLS.ACME.AcceptTerms {
+				return "certificates are fetched only once you agree to the terms of service of the authority; read them and set it to true"
+			}
+			return ""
+		}},
+		{"tls.acme.directory_url", func(c *Config) string { return badDirectory(c.TLS.ACME.DirectoryURL) }},
+		{"tls.acme.http_listen", func(c *Config) string {
+			if c.TLS.ACME.HTTPListen == "none" {
+				return ""
+			}
+			return badAddress(c.TLS.ACME.HTTPListen)
+		}},
 		{"engine.concurrency", func(c *Config) string { return badRange(c.Engine.Concurrency, 1, maxConcurrency) }},
 		{"retention.events", func(c *Config) string { return badRetention(c.Retention.Events) }},
 		{"retention.rejected", func(c *Config) string { return badRetention(c.Retention.Rejected) }},

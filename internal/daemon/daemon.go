@@ -18,7 +18,9 @@ import (
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/limit"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
 )
 
 // The roles of a daemon: all of them, unless `only` names one.
@@ -45,6 +47,7 @@ type Daemon struct {
 	db      *Database
 	metrics *metrics
 	ingress *ingress.Handler
+	limits  *limit.Store
 	engine  *engine.Engine
 	// known is the version of the configuration that the caches hold.
 	known   atomic.Int64
@@ -129,9 +132,13 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.limits = limit.New(limit.Options{
+		Where: d.config.Limits.Store, Table: d.db, Daemon: d.id, OnError: d.limitFailed,
+	})
 	d.ingress = ingress.New(ingress.Options{
 		Store: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
 		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: client.Fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
+		Counters: d.limits, FailedVerifications: senders(d.config.Limits.FailedVerifications), UnknownPaths: senders(d.config.Limits.UnknownPaths),
 	})
 	d.engine = engine.New(engine.Options{
 		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
@@ -143,7 +150,43 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if _, err := d.ingress.Refresh(ctx); err != nil {
 		return err
 	}
-	return d.beat(ctx)
+	return d.join(ctx)
+}
+
+// join makes the daemon known before it serves, and finds out who else does: what
+// others count in their memory they have to share from now on.
+func (d *Daemon) join(ctx context.Context) error {
+	if err := d.beat(ctx); err != nil {
+		return err
+	}
+	d.db.Ring(postgres.BellDaemons)
+	if !d.does(roleIngress) {
+		return nil
+	}
+	_, err := d.limits.Step(ctx)
+	return err
+}
+
+// leave takes the daemon from the list, so that one that is left alone knows it.
+func (d *Daemon) leave(ctx context.Context) error {
+	err := d.db.Leave(ctx, d.id)
+	d.db.Ring(postgres.BellDaemons)
+	return err
+}
+
+// limitFailed counts what the database could not keep of a rate limit. A line for
+// each would be a flood; the loop that looks for other daemons logs the cause.
+func (d *Daemon) limitFailed(err error) {
+	d.metrics.limitFailures.Inc()
+	d.log.Debug("a rate limit could not be kept in the database", "error", err)
+}
+
+// senders is the limit for single addresses that the configuration names.
+func senders(rate config.Rate) *limit.Senders {
+	if rate.IsNone() {
+		return nil
+	}
+	return limit.NewSenders(rate.Limit)
 }
 
 func (d *Daemon) beat(ctx context.Context) error {
@@ -244,7 +287,7 @@ func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	stopLoops()
 	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
 	defer cancelLast()
-	errs = append(errs, d.ingress.Finish(last), d.db.Leave(last, d.id), d.teardown(last))
+	errs = append(errs, d.ingress.Finish(last), d.leave(last), d.teardown(last))
 	return errors.Join(errs...)
 }
 

@@ -87,8 +87,8 @@ func post(t *testing.T, address, path string) int {
 	return answer.StatusCode
 }
 
-// furnish makes a workflow and an open webhook.
-func furnish(t *testing.T, dsn, path string) {
+// furnish makes a workflow and an open webhook, changed by the functions.
+func furnish(t *testing.T, dsn, path string, changes ...func(*meshhook.Endpoint)) {
 	t.Helper()
 	source := "name: w\nsteps:\n  - id: a\n    transform: .event.body\n"
 	definition, err := workflow.Parse("w", []byte(source))
@@ -99,6 +99,9 @@ func furnish(t *testing.T, dsn, path string) {
 	endpoint := meshhook.Endpoint{
 		ID: meshhook.NewID(), Path: path, WorkflowID: applied.Workflow.ID, Enabled: true,
 		Verification: meshhook.Verification{Scheme: "none"},
+	}
+	for _, change := range changes {
+		change(&endpoint)
 	}
 	require.NoError(t, endpoint.Validate())
 	_, err = project.CreateEndpoint(t.Context(), endpoint, meshhook.Secret{})

@@ -37,6 +37,7 @@ func (d *Daemon) loops() []*loop.Loop {
 			list,
 			&loop.Loop{Name: "suppressed", Every: poll, Work: d.ingress.FlushSuppressed},
 			&loop.Loop{Name: "secret uses", Every: poll, Work: d.ingress.FlushUses},
+			&loop.Loop{Name: "limits", Bell: d.bell(postgres.BellDaemons).C(), Every: poll, Work: d.limits.Step},
 		)
 	}
 	if d.does(roleWorker) {

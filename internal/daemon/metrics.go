@@ -20,6 +20,8 @@ type metrics struct {
 	stepTime *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 	schemas  prometheus.Counter
+	// limitFailures is what the database could not keep of rate limits.
+	limitFailures prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -50,8 +52,11 @@ func newMetrics() *metrics {
 		schemas: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "meshhook_schema_mismatches_total", Help: "Times that the engines that check payloads did not agree, or failed.",
 		}),
+		limitFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "meshhook_limit_failures_total", Help: "Requests counted against a rate limit by this daemon alone, since the database could not.",
+		}),
 	}
-	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas,
+	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas, m.limitFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -35,7 +35,7 @@ func sender(r *http.Request, proxies []netip.Prefix) netip.Addr {
 // parseHop reads an entry of X-Forwarded-For: an address, with or without a port.
 func parseHop(text string) (netip.Addr, bool) {
 	if port, err := netip.ParseAddrPort(text); err == nil {
-		return port.Addr().Unmap(), true
+		return port.Addr().Unmap().WithZone(""), true
 	}
 	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return addr.Unmap().WithZone(""), err == nil

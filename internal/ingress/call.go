@@ -34,6 +34,8 @@ type call struct {
 	// for the credential that the log does not keep.
 	stored    bool
 	presented *signature.Presented
+	// flooding tells that more forgeries come from the sender than are worth storing.
+	flooding bool
 	// quota is the endpoint's rate limit after this request; nil before it was asked.
 	quota *quota
 	// content is what the body is, once syntax has read it.

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/ulule/limiter/v3"
-	"github.com/ulule/limiter/v3/drivers/store/memory"
 
+	"github.com/profullstack/meshhook/internal/limit"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
@@ -74,6 +74,12 @@ type Options struct {
 	// Schema says how schemas are read. Its OnMismatch is told what an engine did
 	// wrong after the log was.
 	Schema schema.Options
+	// Counters count against the webhooks' rate limits; nil takes the memory of this
+	// process.
+	Counters limiter.Store
+	// FailedVerifications and UnknownPaths limit what one sender address may do of
+	// each; nil limits nothing.
+	FailedVerifications, UnknownPaths *limit.Senders
 	// Observe is told every outcome; nil for nobody.
 	Observe func(Outcome)
 }
@@ -89,6 +95,8 @@ type Handler struct {
 	observe   func(Outcome)
 	inFlight  chan struct{}
 	counters  limiter.Store
+	forgers   *limit.Senders
+	strangers *limit.Senders
 	doors     atomic.Pointer[doors]
 	rejected  *rejections
 	used      *uses
@@ -105,13 +113,16 @@ func New(o Options) *Handler {
 	if o.Schema.OnMismatch == nil {
 		o.Schema.OnMismatch = func(string) {}
 	}
+	if o.Counters == nil {
+		o.Counters = limit.NewMemory()
+	}
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
 		fetch: o.Fetch, tools: tools{o.Schema, signature.NewKeyring(o.Fetch)}, observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
-		counters: memory.NewStore(), rejected: newRejections(o.RejectedBudget), used: newUses(),
+		counters: o.Counters, forgers: o.FailedVerifications, strangers: o.UnknownPaths, rejected: newRejections(o.RejectedBudget), used: newUses(),
 	}
 	h.doors.Store(&doors{version: -1})
 	return h
@@ -147,10 +158,11 @@ func (h *Handler) serveSafely(w http.ResponseWriter, r *http.Request, path strin
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, begin time.Time) answer {
 	door := h.doors.Load().byPath[path]
+	from := sender(r, h.proxies)
 	if door == nil {
-		return refuse(meshhook.CodeNotFound, "there is no webhook at this path").answer()
+		return h.unknown(from).answer()
 	}
-	c := &call{door: door, request: r, writer: w, id: meshhook.NewID(), now: begin, sender: sender(r, h.proxies)}
+	c := &call{door: door, request: r, writer: w, id: meshhook.NewID(), now: begin, sender: from}
 	defer h.leave(c)
 	answer := h.handle(r.Context(), c)
 	if c.secret != nil {
@@ -179,7 +191,7 @@ func (h *Handler) handle(ctx context.Context, c *call) answer {
 func (h *Handler) judge(ctx context.Context, c *call) *refusal {
 	for _, stage := range [][]check{
 		{h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.greeting},
-		{h.verify},
+		{h.verified},
 		{h.limit, h.syntax, h.schema},
 	} {
 		for _, check := range stage {

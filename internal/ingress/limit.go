@@ -3,7 +3,9 @@ package ingress
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/ulule/limiter/v3"
 
@@ -30,9 +32,55 @@ func (h *Handler) limit(ctx context.Context, c *call) *refusal {
 		return nil
 	}
 	refusal := refuse(meshhook.CodeRateLimited, "this webhook takes %s; try again later", c.door.RateLimit)
-	// Reset is rounded down to a whole second; one more is never too early.
-	refusal.header.Set("Retry-After", strconv.FormatInt(max(1, q.Reset+1-c.now.Unix()), 10))
+	refusal.retryAfter(time.Until(resetTime(q)))
 	return refusal
+}
+
+// resetTime is when Reset is certainly over: it is rounded down to a whole second.
+func resetTime(q limiter.Context) time.Time { return time.Unix(q.Reset+1, 0) }
+
+// retryAfter asks the sender to come back after the wait, in whole seconds that are
+// never too few.
+func (r *refusal) retryAfter(wait time.Duration) {
+	seconds := int64((max(wait, 0) + time.Second - 1) / time.Second)
+	r.header.Set("Retry-After", strconv.FormatInt(max(1, seconds), 10))
+}
+
+// verified checks the signature, and counts a request whose signature is wrong
+// against its sender. Beyond the limit it is not stored and hears 429.
+//
+// The count comes after the check and not before it: forgeries must not shut out
+// the genuine requests that come from the same address. Providers send for all their
+// customers from a few addresses, so anybody could have a provider send forgeries
+// for him. What a forgery costs is the reading of its body, which is bounded, and
+// one look at a signature, which is cheaper; what it costs more, a row and a line in
+// the log, ends with the limit.
+func (h *Handler) verified(ctx context.Context, c *call) *refusal {
+	refusal := h.verify(ctx, c)
+	if refusal == nil || refusal.code != meshhook.CodeInvalidSignature {
+		return refusal
+	}
+	wait, ok := h.forgers.Take(c.sender)
+	if ok {
+		return refusal
+	}
+	c.flooding, c.findings = true, nil
+	flood := refuse(meshhook.CodeRateLimited, "too many requests from this address were not signed as they should be; mend the signature, or try again later")
+	flood.retryAfter(wait)
+	return flood
+}
+
+// unknown refuses a request to a path that no webhook has. It asks no database and
+// is not stored, and is limited for its sender's sake only: one that tries paths
+// is told to stop.
+func (h *Handler) unknown(from netip.Addr) *refusal {
+	wait, ok := h.strangers.Take(from)
+	if ok {
+		return refuse(meshhook.CodeNotFound, "there is no webhook at this path")
+	}
+	flood := refuse(meshhook.CodeRateLimited, "too many requests from this address to paths that no webhook has; try again later")
+	flood.retryAfter(wait)
+	return flood
 }
 
 // limitHeaders puts the three headers on every answer of a limited endpoint.
@@ -49,7 +97,7 @@ func (c *call) limitHeaders(ctx context.Context, header http.Header, counters li
 	}
 	header.Set("X-RateLimit-Limit", strconv.FormatInt(c.quota.Limit, 10))
 	header.Set("X-RateLimit-Remaining", strconv.FormatInt(max(0, c.quota.Remaining), 10))
-	header.Set("X-RateLimit-Reset", strconv.FormatInt(c.quota.Reset, 10))
+	header.Set("X-RateLimit-Reset", strconv.FormatInt(resetTime(*c.quota).Unix(), 10))
 }
 
 // limitKey names the counter; a changed rate begins a new one.

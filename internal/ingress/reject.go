@@ -116,7 +116,7 @@ func (r *rejections) admit(c *call) bool {
 	if second := c.now.Unix(); second != count.second {
 		count.second, count.stored = second, 0
 	}
-	if count.stored < maxRejectedPerSecond {
+	if count.stored < maxRejectedPerSecond && !c.flooding {
 		count.stored++
 		return true
 	}

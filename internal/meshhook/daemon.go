@@ -28,3 +28,14 @@ type Status struct {
 	// when none is queued.
 	OldestQueued *time.Time `json:"oldest_queued,omitempty"`
 }
+
+// Muster is what a daemon that takes requests learns of the others that do.
+type Muster struct {
+	// Others is how many there are.
+	Others int
+	// Alone tells that there is none, and that the daemon holds the lease by which
+	// it may count in its own memory.
+	Alone bool
+	// OtherAlone is for how long another one may still hold that lease.
+	OtherAlone time.Duration
+}

@@ -17,6 +17,7 @@ const (
 	BellConfig  Channel = "meshhook_config"  // endpoints, secrets or workflows changed
 	BellRuns    Channel = "meshhook_runs"    // runs are ready
 	BellJournal Channel = "meshhook_journal" // there are new entries
+	BellDaemons Channel = "meshhook_daemons" // a daemon came, went or counts elsewhere
 )
 
 // bellGather is how long rings are collected before they are sent together.

@@ -31,3 +31,12 @@ func ExplainEvents(ctx context.Context, t *Tenant, f meshhook.EventFilter) (plan
 	})
 	return plan, err
 }
+
+// RateKeys lists the keys of the rate limits that are stored, over or not.
+func (db *DB) RateKeys(ctx context.Context) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `SELECT key FROM rate_limits ORDER BY key`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

@@ -16,7 +16,7 @@ import (
 const expiryWindow = 6 * time.Hour
 
 // Expire drops the partitions that retention has left behind, and deletes expired
-// dedup keys, long expired secrets and rejected events. Partitions with runs that are not over stay,
+// dedup keys, rate limits, long expired secrets and rejected events. Partitions with runs that are not over stay,
 // and so do those with such runs' events. It returns the names of what it dropped.
 func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error) {
 	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "journal": r.Journal}
@@ -39,6 +39,10 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM endpoint_secrets WHERE expires_at < $1`, now.Add(-expiredSecretsKept)); err != nil {
+			return err
+		}
+		// Their moments are the server's, and so is the time they are compared with.
+		if _, err := tx.Exec(ctx, `DELETE FROM rate_limits WHERE tat < clock_timestamp()`); err != nil {
 			return err
 		}
 		over := now.Add(-r.Rejected)

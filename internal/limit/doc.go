@@ -1,0 +1,34 @@
+// Package limit counts requests against rates, so that a limit holds over all
+// daemons together and nobody gets twice its burst by waiting for the edge of a
+// window.
+//
+// It is the generic cell rate algorithm (GCRA): of each key one moment is kept,
+// at which its whole quota is there again. A request moves it on by one step, the
+// period divided by the limit, and is refused where it would come to lie further
+// ahead than the whole quota. So a quota may be used up at once, and comes back
+// evenly: of 100/minute one request every 600 ms.
+//
+// # Where it is counted
+//
+// A daemon that is the only one to take requests counts in memory; several count
+// in one table of the database. Store changes over by itself, without forgiving a
+// request or counting it twice:
+//
+//   - A daemon counts in memory only while it holds a lease that says "I am alone",
+//     and the database grants it only to a daemon that has no other beside it. Both
+//     are decided under one lock, so that of two daemons that start together, none
+//     or one has it.
+//   - A daemon that finds another one alone admits nothing against a limit before
+//     that one has written its counters into the table and given the lease up, which
+//     takes as long as the ring of a bell; or until the lease has run out, where
+//     that one is dead.
+//   - A daemon that becomes the only one takes the lease first and the table's
+//     counters after it, and then counts on in memory from there.
+//   - What a daemon knows of the others holds for a bounded time. One that was
+//     stopped for longer, or cut off, asks before it counts on.
+//
+// What is not promised: the counters of a daemon that is killed while it is alone
+// are lost with it, and a crash of the database server empties the table (it is
+// unlogged); both forgive one period at most. While the database does not answer,
+// each daemon counts for itself.
+package limit

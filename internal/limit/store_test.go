@@ -1,0 +1,416 @@
+package limit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/tests"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/profullstack/meshhook/internal/limit"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/pgtest"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+func rate(limit int64, period time.Duration) limiter.Rate {
+	return limiter.Rate{Limit: limit, Period: period}
+}
+
+// admitted gets a key until it is refused, and returns how often it was not.
+func admitted(t *testing.T, s *limit.Store, key string, r limiter.Rate) (n int64) {
+	t.Helper()
+	for range r.Limit + 1 {
+		q, err := s.Get(t.Context(), key, r)
+		require.NoError(t, err)
+		if q.Reached {
+			return n
+		}
+		n++
+		require.Equal(t, r.Limit-n, q.Remaining)
+	}
+	t.Fatalf("%d of %s were admitted", n, r.Formatted)
+	return n
+}
+
+// A quota may be used up at once, comes back one by one, and never doubles at the
+// edge of a window.
+func TestAQuotaComesBackEvenly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, r := limit.NewMemory(), rate(10, time.Second)
+		require.Equal(t, int64(10), admitted(t, s, "k", r))
+		time.Sleep(100*time.Millisecond - time.Nanosecond)
+		require.Equal(t, int64(0), admitted(t, s, "k", r))
+		time.Sleep(time.Nanosecond)
+		q, err := s.Get(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.False(t, q.Reached)
+		q, err = s.Get(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.True(t, q.Reached)
+		time.Sleep(time.Second)
+		require.Equal(t, int64(10), admitted(t, s, "k", r))
+		require.Equal(t, int64(10), admitted(t, s, "another", r), "each key has its own quota")
+	})
+}
+
+// Over a long time a steady flood gets exactly its rate, and the first quota.
+func TestAFloodGetsItsRate(t *testing.T) {
+	t.Parallel()
+	for _, r := range []limiter.Rate{rate(100, time.Minute), rate(7, time.Second), rate(1, time.Hour), rate(3, time.Minute)} {
+		synctest.Test(t, func(t *testing.T) {
+			s, n := limit.NewMemory(), int64(0)
+			periods := int64(5)
+			for end := time.Now().Add(time.Duration(periods)*r.Period - time.Millisecond); time.Now().Before(end); time.Sleep(r.Period / time.Duration(10*r.Limit)) {
+				q, err := s.Get(t.Context(), "k", r)
+				require.NoError(t, err)
+				if !q.Reached {
+					n++
+				}
+			}
+			require.InDelta(t, (periods+1)*r.Limit, n, 1.01)
+		})
+	}
+}
+
+// Whoever waits as long as Reset says, rounded up to the next second, is admitted.
+func TestResetIsNeverTooEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, r := limit.NewMemory(), rate(3, 10*time.Second)
+		time.Sleep(123 * time.Millisecond)
+		for range 5 {
+			admitted(t, s, "k", r)
+			q, err := s.Peek(t.Context(), "k", r)
+			require.NoError(t, err)
+			require.True(t, q.Reached)
+			require.Zero(t, q.Remaining)
+			require.LessOrEqual(t, q.Reset-time.Now().Unix(), int64(4))
+			time.Sleep(time.Until(time.Unix(q.Reset+1, 0)))
+			q, err = s.Get(t.Context(), "k", r)
+			require.NoError(t, err)
+			require.False(t, q.Reached)
+		}
+	})
+}
+
+func TestRatesAtTheEdgeOfWhatCanBe(t *testing.T) {
+	t.Parallel()
+	s := limit.NewMemory()
+	q, err := s.Get(t.Context(), "none", rate(0, time.Second))
+	require.NoError(t, err)
+	require.True(t, q.Reached, "a limit of 0 admits nothing")
+	q, err = s.Get(t.Context(), "huge", rate(999_999_999_999, time.Second))
+	require.NoError(t, err)
+	require.False(t, q.Reached)
+	q, err = s.Get(t.Context(), "long", rate(1, 290*365*24*time.Hour))
+	require.NoError(t, err)
+	require.False(t, q.Reached)
+	q, err = s.Increment(t.Context(), "many", 1<<62, rate(5, time.Second))
+	require.NoError(t, err)
+	require.True(t, q.Reached)
+	require.Equal(t, int64(5), q.Remaining, "what is refused costs nothing")
+	q, err = s.Increment(t.Context(), "many", 5, rate(5, time.Second))
+	require.NoError(t, err)
+	require.False(t, q.Reached)
+	require.Zero(t, q.Remaining)
+}
+
+func TestMemoryForgetsWhatIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, r := limit.NewMemory(), rate(10, time.Second)
+		for i := range 100_000 {
+			_, err := s.Get(t.Context(), fmt.Sprint(i), r)
+			require.NoError(t, err)
+			if i%100 == 0 {
+				time.Sleep(time.Second)
+			}
+		}
+		require.LessOrEqual(t, s.Kept(), 1200)
+	})
+}
+
+// fleet is a database and the daemons that count in it.
+type fleet struct {
+	t   *testing.T
+	dsn string
+}
+
+// member is one daemon's store, with the steps that its loop would take.
+type member struct {
+	*limit.Store
+	id meshhook.ID
+	db *postgres.DB
+}
+
+func (f fleet) member(where string) member {
+	f.t.Helper()
+	m := member{id: meshhook.NewID(), db: pgtest.Open(f.t, f.dsn)}
+	m.Store = limit.New(limit.Options{Where: where, Table: m.db, Daemon: m.id})
+	require.NoError(f.t, m.db.Beat(f.t.Context(), meshhook.Daemon{ID: m.id, Host: "h", PID: 1, Version: "test", Roles: []string{"ingress"}}))
+	m.step(f.t)
+	return m
+}
+
+func (m member) step(t *testing.T) {
+	t.Helper()
+	_, err := m.Step(t.Context())
+	require.NoError(t, err)
+}
+
+// both runs a test on the memory and on the table.
+func both(t *testing.T, test func(t *testing.T, s *limit.Store)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, limit.NewMemory())
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, fleet{t, pgtest.URL(t)}.member(limit.Postgres).Store)
+	})
+}
+
+// The suite of ulule/limiter for its own stores. Its test of concurrency looks for
+// errors only, in a quarter of a million requests, which is too much for the table:
+// the test below looks at the count.
+func TestTheSuiteOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *limit.Store) { tests.TestStoreSequentialAccess(t, s) })
+	tests.TestStoreConcurrentAccess(t, limit.NewMemory())
+}
+
+func TestManyAtOnceGetExactlyTheQuota(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *limit.Store) {
+		var n atomic.Int64
+		var group errgroup.Group
+		for range 16 {
+			group.Go(func() error {
+				for range 50 {
+					q, err := s.Get(context.Background(), "k", rate(100, 24*time.Hour))
+					if err != nil {
+						return err
+					}
+					if !q.Reached {
+						n.Add(1)
+					}
+				}
+				return nil
+			})
+		}
+		require.NoError(t, group.Wait())
+		require.Equal(t, int64(100), n.Load())
+	})
+}
+
+func TestTheTableRefillsLikeTheMemory(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *limit.Store) {
+		r := rate(20, time.Second)
+		begin := time.Now()
+		n := int64(0)
+		for ; time.Since(begin) < 500*time.Millisecond; n++ {
+			for {
+				q, err := s.Get(t.Context(), "k", r)
+				require.NoError(t, err)
+				if !q.Reached {
+					break
+				}
+			}
+		}
+		require.LessOrEqual(t, n, 20+int64(time.Since(begin)/(50*time.Millisecond)))
+		require.GreaterOrEqual(t, n, int64(25), "on a machine that is busy, too")
+	})
+}
+
+// The first of two daemons counts in memory; what it admitted there, the second
+// knows, and together they admit the quota.
+func TestASecondDaemonDoublesNothing(t *testing.T) {
+	t.Parallel()
+	f, r := fleet{t, pgtest.URL(t)}, rate(100, 24*time.Hour)
+	one := f.member(limit.Auto)
+	for range 40 {
+		q, err := one.Get(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.False(t, q.Reached)
+	}
+	rates, err := one.db.Rates(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, rates, "one daemon counts in memory")
+
+	// The second admits nothing until the first has handed its counters over.
+	two := f.member(limit.Auto)
+	waiting, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = two.Get(waiting, "k", r)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	answered := make(chan limiter.Context, 1)
+	go func() {
+		q, err := two.Get(context.Background(), "k", r)
+		if err == nil {
+			answered <- q
+		}
+	}()
+	one.step(t)
+	two.step(t)
+	require.Equal(t, int64(59), (<-answered).Remaining)
+	q, err := one.Get(t.Context(), "k", r)
+	require.NoError(t, err)
+	require.Equal(t, int64(58), q.Remaining)
+	require.Equal(t, int64(58), admittedTogether(t, r, one, two))
+
+	// One leaves: the other goes on in memory, from where the table stands.
+	require.NoError(t, two.db.Leave(t.Context(), two.id))
+	one.step(t)
+	q, err = one.Get(t.Context(), "k", r)
+	require.NoError(t, err)
+	require.True(t, q.Reached)
+	require.Equal(t, int64(1), countLeft(t, one, "fresh"))
+	rates, err = one.db.Rates(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, rates, "fresh")
+}
+
+// admittedTogether gets the key from the daemons in turn until all refuse.
+func admittedTogether(t *testing.T, r limiter.Rate, daemons ...member) (n int64) {
+	t.Helper()
+	for refused := 0; refused < len(daemons); {
+		refused = 0
+		for _, d := range daemons {
+			q, err := d.Get(t.Context(), "k", r)
+			require.NoError(t, err)
+			if q.Reached {
+				refused++
+			} else {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func countLeft(t *testing.T, m member, key string) int64 {
+	t.Helper()
+	q, err := m.Get(t.Context(), key, rate(2, time.Hour))
+	require.NoError(t, err)
+	return q.Remaining
+}
+
+// Of daemons that start at the same moment, at most one counts in memory, whatever
+// the order in which they ask.
+func TestDaemonsThatStartTogetherShareOneQuota(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		f, r := fleet{t, pgtest.URL(t)}, rate(50, 24*time.Hour)
+		members := make([]member, 3)
+		var group errgroup.Group
+		for i := range members {
+			m := &members[i]
+			m.id, m.db = meshhook.NewID(), pgtest.Open(t, f.dsn)
+			m.Store = limit.New(limit.Options{Where: limit.Auto, Table: m.db, Daemon: m.id})
+			group.Go(func() error {
+				err := m.db.Beat(t.Context(), meshhook.Daemon{ID: m.id, Roles: []string{"ingress"}})
+				_, step := m.Step(t.Context())
+				return errors.Join(err, step)
+			})
+		}
+		require.NoError(t, group.Wait())
+		for range 2 { // each loop's next round
+			for _, m := range members {
+				m.step(t)
+			}
+		}
+		require.Equal(t, int64(50), admittedTogether(t, r, members...))
+	}
+}
+
+// A daemon that is killed while it is alone leaves a lease behind. The next one
+// waits for its end, and not longer.
+func TestADeadDaemonsLeaseEnds(t *testing.T) {
+	t.Parallel()
+	f := fleet{t, pgtest.URL(t)}
+	f.member(limit.Auto)
+	two := f.member(limit.Auto)
+	begin := time.Now()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = two.Get(context.Background(), "k", rate(1, time.Hour))
+	}()
+	require.Eventually(t, func() bool {
+		two.step(t)
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Less(t, time.Since(begin), 6*time.Second)
+}
+
+// A flood over the limit costs no query, in whatever book it is counted.
+func TestAFloodCostsNoQuery(t *testing.T) {
+	t.Parallel()
+	f, r := fleet{t, pgtest.URL(t)}, rate(5, time.Hour)
+	m := f.member(limit.Postgres)
+	require.Equal(t, int64(5), admitted(t, m.Store, "k", r))
+	m.db.Close()
+	for range 1000 {
+		q, err := m.Get(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.True(t, q.Reached)
+		require.Positive(t, q.Reset)
+		q, err = m.Peek(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.True(t, q.Reached)
+	}
+}
+
+// While the database does not answer each daemon counts for itself, and says so.
+func TestWithoutADatabaseEachCountsForItself(t *testing.T) {
+	t.Parallel()
+	f, r := fleet{t, pgtest.URL(t)}, rate(5, time.Hour)
+	failures := 0
+	db, id := pgtest.Open(t, f.dsn), meshhook.NewID()
+	s := limit.New(limit.Options{Where: limit.Postgres, Table: db, Daemon: id, OnError: func(error) { failures++ }})
+	_, err := s.Step(t.Context())
+	require.Equal(t, meshhook.CodeNotFound, meshhook.ErrorCode(err), "a daemon that is not in the list")
+	require.NoError(t, db.Beat(t.Context(), meshhook.Daemon{ID: id, Roles: []string{"ingress"}}))
+	_, err = s.Step(t.Context())
+	require.NoError(t, err)
+	db.Close()
+	require.Equal(t, int64(5), admitted(t, s, "k", r))
+	require.Equal(t, 6, failures, "one for each question; the rest are answered without")
+	_, err = s.Peek(t.Context(), "another", r)
+	require.Error(t, err)
+
+	cut := limit.New(limit.Options{Table: db, Daemon: id})
+	_, err = cut.Step(t.Context())
+	require.Error(t, err)
+	require.Equal(t, int64(5), admitted(t, cut, "k", r))
+}
+
+func TestResetBeginsAnew(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *limit.Store) {
+		r := rate(2, time.Hour)
+		require.Equal(t, int64(2), admitted(t, s, "k", r))
+		q, err := s.Reset(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.Equal(t, int64(2), q.Remaining)
+		require.Equal(t, int64(2), admitted(t, s, "k", r))
+		require.Equal(t, int64(2), admitted(t, s, "k at another rate", r))
+	})
+}
