@@ -44,6 +44,7 @@ var law = []row{
 
 	// Tools: each the sole home of one idea, of use in any program.
 	{"backoff", only("meshhook"), toolReason},
+	{"certs", only("meshhook"), toolReason},
 	{"config", only("meshhook"), toolReason},
 	{"content", only("meshhook"), toolReason},
 	{"egress", only("meshhook", "backoff"), toolReason},
@@ -72,12 +73,13 @@ var law = []row{
 	{"tui", only("meshhook", "tail", "expr"), "a face asks a Store in ground types, so that it can be tested without a database"},
 
 	// Wiring.
-	{"daemon", allBut("cli", "tui", "pgtest", "bench"), "it wires the server; screens and commands stand above it"},
-	{"cli", allBut("pgtest", "bench"), "it wires the commands; what serves tests is not shipped"},
+	{"daemon", allBut("cli", "tui", "pgtest", "certtest", "bench"), "it wires the server; screens and commands stand above it"},
+	{"cli", allBut("pgtest", "certtest", "bench"), "it wires the commands; what serves tests is not shipped"},
 	{"cmd/meshhook", only("cli"), "main is a handful of lines"},
 
 	// What serves tests and measurements.
 	{"pgtest", only("meshhook", "migrations", "pgembed", "postgres", "seal"), "it gives a test a database and nothing else"},
+	{"certtest", only(), "it gives a test a certificate and nothing else"},
 	{"bench", allBut("tui"), "it measures the product as it is wired"},
 }
 
@@ -103,10 +105,11 @@ var libraries = []library{
 	{[]string{"github.com/itchyny/"}, []string{"expr"}, "limits and what is switched off must hold for every expression"},
 	{[]string{"code.dny.dev/ssrf"}, []string{"egress"}, "addresses are judged in one place"},
 	{[]string{"github.com/tink-crypto/", "crypto/cipher", "crypto/aes", "golang.org/x/crypto"}, []string{"seal"}, "encryption at rest is decided once"},
+	{[]string{"golang.org/x/crypto/acme"}, []string{"certs"}, "certificates are fetched and kept in one place"},
 	{[]string{"github.com/ulule/limiter"}, []string{"ingress", "limit"}, "rates are limited at the door, and counted in one place"},
 	{[]string{"golang.org/x/text"}, []string{"content"}, "what a body is, is decided once"},
-	{[]string{"github.com/stretchr/", "pgregory.net/", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"}, []string{"pgtest"}, "what serves tests is not shipped"},
-	{[]string{"testing"}, []string{"pgtest"}, "what serves tests is not shipped"},
+	{[]string{"github.com/stretchr/", "pgregory.net/", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"}, []string{"pgtest", "certtest"}, "what serves tests is not shipped"},
+	{[]string{"testing"}, []string{"pgtest", "certtest"}, "what serves tests is not shipped"},
 }
 
 // callers may use what makes outbound HTTP calls.
@@ -222,19 +225,32 @@ func TestLibrariesHaveTheirOwners(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
 		for _, path := range p.Imports {
-			for _, lib := range libraries {
-				if lib.has(path) && !slices.Contains(lib.owners, p.name()) {
-					t.Errorf("%s must not import %s, which is for %s: %s", p.name(), path, strings.Join(lib.owners, ", "), lib.reason)
-				}
+			if lib := libraryOf(path); lib != nil && !slices.Contains(lib.owners, p.name()) {
+				t.Errorf("%s must not import %s, which is for %s: %s", p.name(), path, strings.Join(lib.owners, ", "), lib.reason)
 			}
 		}
 	}
 }
 
-func (l library) has(path string) bool {
-	return slices.ContainsFunc(l.prefixes, func(prefix string) bool {
-		return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
-	})
+// libraryOf finds the line for a package: the one that names it most closely.
+func libraryOf(path string) (found *library) {
+	longest := 0
+	for i := range libraries {
+		if n := libraries[i].has(path); n > longest {
+			longest, found = n, &libraries[i]
+		}
+	}
+	return found
+}
+
+// has returns the length of the longest prefix that the package has; 0 for none.
+func (l library) has(path string) (longest int) {
+	for _, prefix := range l.prefixes {
+		if path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/") {
+			longest = max(longest, len(prefix))
+		}
+	}
+	return longest
 }
 
 func TestOnlyEgressCallsOut(t *testing.T) {
@@ -317,9 +333,12 @@ func TestTheLawBites(t *testing.T) {
 	require.False(t, row{may: allBut("a")}.allows("a"))
 
 	pgx := library{prefixes: []string{"github.com/jackc/", "testing"}}
-	require.True(t, pgx.has("github.com/jackc/pgx/v5"))
-	require.True(t, pgx.has("testing"))
-	require.False(t, pgx.has("testingx"))
+	require.NotZero(t, pgx.has("github.com/jackc/pgx/v5"))
+	require.NotZero(t, pgx.has("testing"))
+	require.Zero(t, pgx.has("testingx"))
+	require.Equal(t, []string{"certs"}, libraryOf("golang.org/x/crypto/acme/autocert").owners)
+	require.Equal(t, []string{"seal"}, libraryOf("golang.org/x/crypto/acmes").owners)
+	require.Nil(t, libraryOf("net/http"))
 
 	path := filepath.Join(t.TempDir(), "x.go")
 	require.NoError(t, os.WriteFile(path, []byte("package x\nimport web \"net/http\"\nvar c = web.Client{}\nvar s web.Server\n"), 0o600))

@@ -51,7 +51,14 @@ func publicURL(c *config.Config) string {
 	if err != nil {
 		port = "8080" // not reached: the configuration is validated
 	}
-	return "http://localhost:" + port
+	switch domains := c.TLS.ACME.Domains; {
+	case len(domains) > 0: // the port of the world is 443: certificates are fetched through it
+		return "https://" + domains[0]
+	case c.TLS.IsOn():
+		return "https://localhost:" + port
+	default:
+		return "http://localhost:" + port
+	}
 }
 
 func newWebhookListCmd(a *app) *cobra.Command {

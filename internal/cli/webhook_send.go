@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/certs"
 	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -165,17 +167,39 @@ func send(ctx context.Context, c *config.Config, e meshhook.Endpoint, secret mes
 	for name, values := range extra {
 		header[name] = values
 	}
-	host, network := listening(c.Listen)
-	client, err := egress.New(egress.Options{Allow: network, UserAgent: "meshhook/" + version})
+	base, client, err := dialer(c)
 	if err != nil {
 		return egress.Reply{}, err
 	}
 	defer client.Close()
-	reply, err := client.Do(ctx, egress.Call{Method: method, URL: verifier.SignedURL("http://"+host+ingress.Prefix+e.Path, key), Header: header, Body: body})
+	reply, err := client.Do(ctx, egress.Call{Method: method, URL: verifier.SignedURL(base+ingress.Prefix+e.Path, key), Header: header, Body: body})
 	if err != nil {
+		host, _ := listening(c.Listen)
 		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
 	}
 	return reply, nil
+}
+
+// dialer returns where the listener on this machine is reached, and a client for
+// it. Where it speaks TLS, its certificate is checked by the name that stands in it,
+// whatever the address is.
+func dialer(c *config.Config) (base string, client *egress.Client, err error) {
+	host, network := listening(c.Listen)
+	o := egress.Options{Allow: network, UserAgent: "meshhook/" + version}
+	base = "http://" + host
+	switch acme := c.TLS.ACME; {
+	case c.TLS.CertFile != "":
+		base = "https://" + host
+		o.RootCAs, o.ServerName, err = certs.Trust(c.TLS.CertFile)
+	case len(acme.Domains) > 0:
+		base, o.ServerName = "https://"+host, acme.Domains[0]
+		o.RootCAs, err = certs.TrustACME(daemon.ACMEDir(c), acme.Domains[0])
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	client, err = egress.New(o)
+	return base, client, err
 }
 
 // listening is where a listener on this machine is reached, and the networks

@@ -14,11 +14,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/profullstack/meshhook/internal/certs"
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/limit"
+	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
 )
@@ -29,6 +31,10 @@ const (
 	roleWorker  = "worker"  // drives runs
 	roleAdmin   = "admin"   // answers on the admin listener
 )
+
+// roleACME is what the listener for ACME's challenges is called; a daemon has it
+// beside the role of ingress.
+const roleACME = "acme"
 
 // Options set a Daemon up.
 type Options struct {
@@ -48,7 +54,12 @@ type Daemon struct {
 	metrics *metrics
 	ingress *ingress.Handler
 	limits  *limit.Store
-	engine  *engine.Engine
+	// files or acme has the certificate of the public listener; without TLS neither.
+	files *certs.Files
+	acme  *certs.ACME
+	// hangup has the files read again.
+	hangup *loop.Bell
+	engine *engine.Engine
 	// known is the version of the configuration that the caches hold.
 	known   atomic.Int64
 	servers []*server
@@ -71,7 +82,7 @@ const gcPercent = 300
 // New opens the database and the listeners and wires the stages. What it opened
 // is closed again when it fails.
 func New(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics()}
+	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics(), hangup: loop.NewBell()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.teardown(ctx))
@@ -81,6 +92,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	// database is started.
 	if d.does(roleIngress) {
 		if err := d.listen(ctx, roleIngress, o.Config.Listen); err != nil {
+			return nil, err
+		}
+		if err := d.certify(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -105,6 +119,9 @@ func (d *Daemon) does(role string) bool { return d.config.Only == "" || d.config
 func (d *Daemon) listen(ctx context.Context, role, address string) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
+	if err == nil && role != roleAdmin {
+		listener = bounded(listener, d.config.Ingress.MaxConnections)
+	}
 	if err != nil {
 		return meshhook.Errorf(meshhook.CodeInvalid, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
 	}
@@ -230,9 +247,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 		})
 	}
 	loops.Go(func() { d.db.Hear(background) })
+	stopHangups := d.onHangup()
+	defer stopHangups()
 	failed := make(chan error, len(d.servers))
 	for _, s := range d.servers {
-		go func() { failed <- s.Serve(s.listener) }()
+		go func() { failed <- s.serve() }()
 	}
 	d.log.Info("ready", d.addresses()...)
 
@@ -252,7 +271,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) addresses() []any {
 	args := []any{"version", d.version, "daemon", d.id}
 	for _, s := range d.servers {
-		args = append(args, s.role, "http://"+dialable(s.listener.Addr().String()))
+		args = append(args, s.role, s.scheme()+dialable(s.listener.Addr().String()))
 	}
 	return args
 }

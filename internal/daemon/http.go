@@ -9,29 +9,63 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// The limits of every connection: nobody holds the server by being slow.
+// The limits of every connection: nobody holds the server by being slow. How long a
+// whole request may take to arrive on the public listener is ingress.read_timeout.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
-	writeTimeout      = 60 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	// answerTime is how much longer an answer may take than its request: one whose
+	// body was cut off at the last moment still hears so.
+	answerTime     = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// maxStreams is how many requests of one HTTP/2 connection are served at once.
+	// Those that a client takes back count until their handlers have ended.
+	maxStreams = 100
 )
 
 func (d *Daemon) newServer(role string) *http.Server {
-	handler := d.adminRoutes()
+	s := &http.Server{
+		Handler:        d.handler(role),
+		ReadTimeout:    readTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+	}
 	if role == roleIngress {
-		handler = d.ingress // everything that the world can reach
+		s.ReadTimeout = d.config.Ingress.ReadTimeout
+		s.TLSConfig = d.tlsConfig()
 	}
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	s.ReadHeaderTimeout = min(readHeaderTimeout, s.ReadTimeout)
+	s.WriteTimeout = s.ReadTimeout + answerTime
+	return s
+}
+
+func (d *Daemon) handler(role string) http.Handler {
+	switch role {
+	case roleIngress:
+		return d.ingress // everything that the world can reach
+	case roleACME:
+		return d.acme.HTTPHandler()
+	default:
+		return d.adminRoutes()
 	}
+}
+
+// serve serves until the server is shut down.
+func (s *server) serve() error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(s.listener, "", "")
+	}
+	return s.Serve(s.listener)
+}
+
+func (s *server) scheme() string {
+	if s.TLSConfig != nil {
+		return "https://"
+	}
+	return "http://"
 }
 
 // adminRoutes is what the admin listener answers.

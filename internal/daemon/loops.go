@@ -40,6 +40,7 @@ func (d *Daemon) loops() []*loop.Loop {
 			&loop.Loop{Name: "limits", Bell: d.bell(postgres.BellDaemons).C(), Every: poll, Work: d.limits.Step},
 		)
 	}
+	list = append(list, d.certificateLoops()...)
 	if d.does(roleWorker) {
 		d.db.OnRing(postgres.BellRuns, d.engine.Bell().Ring)
 		list = append(
@@ -49,7 +50,10 @@ func (d *Daemon) loops() []*loop.Loop {
 		)
 	}
 	for _, l := range list {
-		l.Log, l.Backoff = d.log, recovery
+		l.Log = d.log
+		if l.Backoff == (backoff.Policy{}) {
+			l.Backoff = recovery
+		}
 		l.OnError = d.metrics.loopFailed(l.Name)
 	}
 	return list

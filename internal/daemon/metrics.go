@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -66,6 +68,13 @@ func (m *metrics) watch(active func() int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "meshhook_runs_active", Help: "Runs that this daemon drives right now.",
 	}, func() float64 { return float64(active()) }))
+}
+
+// watchCertificate shows when the certificate of the public listener ends.
+func (m *metrics) watchCertificate(expires func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "meshhook_certificate_expiry_timestamp_seconds", Help: "When the certificate of the public listener expires, in Unix time.",
+	}, func() float64 { return float64(expires().Unix()) }))
 }
 
 func (m *metrics) event(o ingress.Outcome) {

@@ -47,6 +47,9 @@ type Options struct {
 	UserAgent string
 	// RootCAs verify servers; nil takes the system's.
 	RootCAs *x509.CertPool
+	// ServerName is the name that servers' certificates must bear; "" is the host of
+	// the call's URL.
+	ServerName string
 }
 
 // Client makes outbound calls. It is safe for concurrent use.
@@ -113,7 +116,7 @@ func newClient(o Options, resolver *net.Resolver) (*Client, error) {
 		transport: &http.Transport{
 			Proxy:                  nil, // a proxy would make the connection behind the guard's back
 			DialContext:            g.dial,
-			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, ServerName: o.ServerName, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    connectTimeout,
 			ForceAttemptHTTP2:      true,
 			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},

@@ -55,8 +55,12 @@ func (h *Handler) address(_ context.Context, c *call) *refusal {
 }
 
 // size reads the body, with the endpoint's limit before and after decompression.
+// A sender that asks before it sends too much is told not to.
 func (h *Handler) size(_ context.Context, c *call) *refusal {
-	err := c.body.read(c.request, c.door.MaxBody)
+	err := errTooLarge
+	if c.request.ContentLength <= c.door.MaxBody || !c.asks() {
+		err = c.body.read(c.request, c.door.MaxBody)
+	}
 	c.body.more = err != nil
 	switch {
 	case errors.Is(err, errTooLarge):

@@ -135,6 +135,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !within {
 		path = "" // no webhook has this path
 	}
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// A proxy in front may have gone by a Content-Length beside the chunks, which
+		// net/http takes away: what follows on this connection could be a request of
+		// somebody's making (RFC 9112, 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	answer := h.serveSafely(w, r, path, begin)
 	answer.write(w)
 	webhook := ""

@@ -73,7 +73,7 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 func (c *call) readLeftover(limit int64) {
 	b := &c.body
 	b.begun, b.more = true, c.request.ContentLength != 0
-	if strings.EqualFold(c.request.Header.Get("Expect"), "100-continue") {
+	if c.asks() {
 		return // it has not been sent, and need not be
 	}
 	control := http.NewResponseController(c.writer)
@@ -81,6 +81,11 @@ func (c *call) readLeftover(limit int64) {
 		return
 	}
 	b.more = b.read(c.request, limit) != nil
+}
+
+// asks tells that the sender waits for a word before it sends the body.
+func (c *call) asks() bool {
+	return strings.EqualFold(c.request.Header.Get("Expect"), "100-continue")
 }
 
 // rejections bounds, for each endpoint, what is stored of rejected requests.
