@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 
@@ -59,8 +60,18 @@ func (a *ACME) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 const ALPN = acme.ALPNProto
 
 // HTTPHandler answers the challenges of HTTP-01 and redirects everything else to
-// https.
-func (a *ACME) HTTPHandler() http.Handler { return a.manager.HTTPHandler(nil) }
+// https. The port in a request's Host does not matter: it is another one than 80
+// where an authority of one's own asks.
+func (a *ACME) HTTPHandler() http.Handler {
+	challenges := a.manager.HTTPHandler(nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host, _, err := net.SplitHostPort(r.Host); err == nil {
+			r = r.Clone(r.Context())
+			r.Host = host
+		}
+		challenges.ServeHTTP(w, r)
+	})
+}
 
 // Fetch has a certificate for each domain, so that the first sender need not wait
 // for one, and whoever runs the daemon reads why there is none. It is the Work of a
