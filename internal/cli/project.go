@@ -30,7 +30,7 @@ func newProjectCreateCmd(a *app) *cobra.Command {
 
 func runProjectCreate(ctx context.Context, a *app, name string) error {
 	return a.withDatabase(ctx, daemon.OpenDatabase, func(ctx context.Context, s *session) error {
-		project, err := s.db.CreateProject(ctx, name)
+		project, err := s.db.CreateProject(ctx, name, a.actor())
 		if err != nil {
 			return err
 		}

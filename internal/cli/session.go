@@ -26,10 +26,11 @@ type session struct {
 // inProject opens the database, calls fn and closes the database again.
 func (a *app) inProject(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
 	return a.withDatabase(ctx, daemon.OpenDatabase, func(ctx context.Context, s *session) error {
-		var err error
-		if s.project, err = s.db.Project(ctx, s.config.Project); err != nil {
+		project, err := s.db.Project(ctx, s.config.Project)
+		if err != nil {
 			return err
 		}
+		s.project = project.As(a.actor())
 		return fn(ctx, s)
 	})
 }

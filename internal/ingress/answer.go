@@ -8,24 +8,6 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// httpStatus is the one place where codes become HTTP statuses.
-var httpStatus = map[meshhook.Code]int{
-	meshhook.CodeInvalid:              http.StatusBadRequest,
-	meshhook.CodeMalformedPayload:     http.StatusBadRequest,
-	meshhook.CodeInvalidSignature:     http.StatusUnauthorized,
-	meshhook.CodeIPNotAllowed:         http.StatusForbidden,
-	meshhook.CodeNotFound:             http.StatusNotFound,
-	meshhook.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
-	meshhook.CodeConflict:             http.StatusConflict,
-	meshhook.CodeWebhookDisabled:      http.StatusGone,
-	meshhook.CodePayloadTooLarge:      http.StatusRequestEntityTooLarge,
-	meshhook.CodeUnsupportedMediaType: http.StatusUnsupportedMediaType,
-	meshhook.CodeSchemaViolation:      http.StatusUnprocessableEntity,
-	meshhook.CodeRateLimited:          http.StatusTooManyRequests,
-	meshhook.CodeInternal:             http.StatusInternalServerError,
-	meshhook.CodeUnavailable:          http.StatusServiceUnavailable,
-}
-
 // refusal is why a request is not accepted, in words for its sender: never what
 // the right signature or secret would have been.
 type refusal struct {
@@ -46,21 +28,9 @@ func unavailable(message string) *refusal {
 	return r
 }
 
-// errorBody is the body of every error answer.
-type errorBody struct {
-	Status string `json:"status"`
-	Error  struct {
-		Code    meshhook.Code      `json:"code"`
-		Message string             `json:"message"`
-		Details []meshhook.Problem `json:"details,omitempty"`
-	} `json:"error"`
-}
-
 func (r *refusal) answer() answer {
-	var body errorBody
-	body.Status = "error"
-	body.Error.Code, body.Error.Message, body.Error.Details = r.code, r.message, r.details
-	return jsonAnswer(httpStatus[r.code], string(r.code), r.header, body)
+	body := meshhook.NewErrorAnswer(r.code, r.message, r.details)
+	return jsonAnswer(meshhook.HTTPStatus(r.code), string(r.code), r.header, body)
 }
 
 // answer is what a sender gets.

@@ -6,7 +6,7 @@ import (
 )
 
 // Code is the machine-readable kind of an Error. The set is closed: each code
-// maps to one HTTP status (ingress/answer.go) and one exit code (cli/exit.go).
+// maps to one HTTP status (answer.go) and one exit code (cli/exit.go).
 type Code string
 
 // The codes of the whole product. Those from CodeMalformedPayload on are also
@@ -19,6 +19,10 @@ const (
 	CodeConflict    Code = "conflict"    // it exists already, or is not in a state for this
 	CodeUnavailable Code = "unavailable" // the database cannot be reached or refuses
 	CodeLeaseLost   Code = "lease_lost"  // another daemon holds the run now
+
+	CodeMalformed    Code = "malformed"    // a request to the API that cannot be read
+	CodeUnauthorized Code = "unauthorized" // no token, or one that is not known
+	CodeForbidden    Code = "forbidden"    // a token that may not do this
 
 	CodeMalformedPayload     Code = "malformed_payload"
 	CodeInvalidSignature     Code = "invalid_signature"

@@ -1,6 +1,11 @@
 package meshhook
 
-import "time"
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // EntryKind names a fact of the journal: noun.past-participle.
 type EntryKind string
@@ -68,6 +73,21 @@ type Entry struct {
 type Cursor struct {
 	XID uint64
 	ID  ID
+}
+
+// String returns the text that ParseCursor reads: the transaction and the id.
+func (c Cursor) String() string {
+	return strconv.FormatUint(c.XID, 10) + "-" + hex.EncodeToString(c.ID[:])
+}
+
+// ParseCursor reads the text of a Cursor; any other text is CodeInvalid.
+func ParseCursor(text string) (c Cursor, err error) {
+	xid, id, _ := strings.Cut(text, "-")
+	c.XID, err = strconv.ParseUint(xid, 10, 63) // transaction ids are below 2^63
+	if n, bad := hex.Decode(c.ID[:], []byte(id[:min(len(id), 2*len(c.ID))])); err != nil || bad != nil || n != len(c.ID) || c.String() != text {
+		return Cursor{}, Errorf(CodeInvalid, "%q is not a place in the journal; take the id of the last entry that came", text[:min(len(text), 64)])
+	}
+	return c, nil
 }
 
 // EntryFilter narrows what tail shows; zero fields do not narrow.

@@ -1,6 +1,7 @@
 package meshhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"regexp"
@@ -82,11 +83,16 @@ func (r RateLimit) MarshalJSON() ([]byte, error) {
 	return json.Marshal(rateLimitJSON{Type: "simple", Value: r.String()})
 }
 
-// UnmarshalJSON reads {"type":"simple","value":"100/minute"}; type may be left out.
+// UnmarshalJSON reads {"type":"simple","value":"100/minute"}, where type may be
+// left out, or "100/minute" alone. Fields that it does not know are refused.
 func (r *RateLimit) UnmarshalJSON(data []byte) error {
 	var v rateLimitJSON
-	if err := json.Unmarshal(data, &v); err != nil {
-		return Errorf(CodeInvalid, `a rate limit is {"type":"simple","value":"100/minute"}`)
+	if len(data) == 0 || data[0] != '"' || json.Unmarshal(data, &v.Value) != nil {
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		if decoder.Decode(&v) != nil {
+			return Errorf(CodeInvalid, `a rate limit is {"type":"simple","value":"100/minute"}`)
+		}
 	}
 	if v.Type != "" && v.Type != "simple" {
 		return Errorf(CodeInvalid, "%q is not a type of rate limit; there is \"simple\"", v.Type)

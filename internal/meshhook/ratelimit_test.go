@@ -127,7 +127,9 @@ func TestRateLimitJSON(t *testing.T) {
 		{"another type", `{"type":"sliding","value":"10/s"}`, `"sliding" is not a type of rate limit; there is "simple"`},
 		{"no value", `{"type":"simple"}`, `"" is not a rate limit; write it like 100/minute, 10/s or 5/15m`},
 		{"no rate", `{"type":"simple","value":"much"}`, `"much" is not a rate limit; write it like 100/minute, 10/s or 5/15m`},
-		{"a string", `"10/s"`, `a rate limit is {"type":"simple","value":"100/minute"}`},
+		{"a string", `"10/s"`, ""},
+		{"a string that is none", `"much"`, `"much" is not a rate limit; write it like 100/minute, 10/s or 5/15m`},
+		{"a field that is not known", `{"value":"10/s","burst":3}`, `a rate limit is {"type":"simple","value":"100/minute"}`},
 		{"a number for a value", `{"value":10}`, `a rate limit is {"type":"simple","value":"100/minute"}`},
 	}
 	for _, test := range tests {

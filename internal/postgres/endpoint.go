@@ -81,19 +81,50 @@ func (t *Tenant) CreateEndpoint(ctx context.Context, e meshhook.Endpoint, secret
 			}
 		}
 		var err error
-		e, err = t.endpoint(ctx, tx, e.ID.String(), "")
-		return err
+		if e, err = t.endpoint(ctx, tx, e.ID.String(), ""); err != nil {
+			return err
+		}
+		return t.auditEndpoint(ctx, tx, meshhook.AuditWebhookCreated, struct{}{}, e)
 	})
 	return e, err
 }
 
 // UpdateEndpoint changes a webhook, found by its id, to what e says.
 func (t *Tenant) UpdateEndpoint(ctx context.Context, e meshhook.Endpoint) (meshhook.Endpoint, error) {
-	err := t.changeEndpoints(ctx, "changing the webhook", func(tx pgx.Tx) error {
+	found := false
+	changed, err := t.ChangeEndpoint(ctx, e.ID.String(), func(now *meshhook.Endpoint) error {
+		*now, found = e, true
+		return nil
+	})
+	if !found && meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+		err = noEndpoint(e.Path) // which says more than the id
+	}
+	return changed, err
+}
+
+// ChangeEndpoint lets change have the webhook as it is now, and stores what it
+// makes of it; nobody else changes the webhook meanwhile. It is called within a
+// transaction and must not ask the database for anything. The id stays.
+func (t *Tenant) ChangeEndpoint(ctx context.Context, pathOrID string, change func(e *meshhook.Endpoint) error) (e meshhook.Endpoint, err error) {
+	err = t.changeEndpoints(ctx, "changing the webhook", func(tx pgx.Tx) error {
+		// The least lock that keeps others from changing it, so that a workflow that is
+		// being deleted can look for the webhooks that name it.
+		before, err := t.endpoint(ctx, tx, pathOrID, "FOR NO KEY UPDATE OF e")
+		if err != nil {
+			return err
+		}
+		// A copy of its own: change may work on what the fields point to.
+		if e, err = t.endpoint(ctx, tx, before.ID.String(), ""); err != nil {
+			return err
+		}
+		if err := change(&e); err != nil {
+			return err
+		}
+		e.ID = before.ID
 		if _, err := t.workflow(ctx, tx, e.WorkflowID.String(), "FOR SHARE"); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
+		_, err = tx.Exec(ctx, `
 			UPDATE webhook_endpoints
 			   SET url_path = $3, workflow_id = $4, description = $5, enabled = $6, verification = $7, rate_limit = $8, validation_schema = $9,
 			       dedup = $10, filter = $11, methods = $12, allowed_ips = $13, max_body_bytes = $14, response = $15, dedup_window_ms = $16, updated_at = now()
@@ -101,13 +132,28 @@ func (t *Tenant) UpdateEndpoint(ctx context.Context, e meshhook.Endpoint) (meshh
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return noEndpoint(e.Path)
+		if e, err = t.endpoint(ctx, tx, e.ID.String(), ""); err != nil {
+			return err
 		}
-		e, err = t.endpoint(ctx, tx, e.ID.String(), "")
-		return err
+		return t.auditEndpoint(ctx, tx, meshhook.AuditWebhookUpdated, before, e)
 	})
 	return e, err
+}
+
+// auditEndpoint writes down what of a webhook changed. That it was opened or
+// closed, and nothing else, has a name of its own; what changed nothing has none.
+func (t *Tenant) auditEndpoint(ctx context.Context, tx pgx.Tx, action string, before any, after meshhook.Endpoint) error {
+	changed, err := changes(before, after, "id", "workflow_id", "created_at", "updated_at")
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	if _, toggled := changed["enabled"]; toggled && len(changed) == 1 {
+		action = meshhook.AuditWebhookDisabled
+		if after.Enabled {
+			action = meshhook.AuditWebhookEnabled
+		}
+	}
+	return t.audit(ctx, tx, action, after.Path, map[string]any{"changed": changed})
 }
 
 func (t *Tenant) endpointValues(e meshhook.Endpoint) []any {
@@ -138,8 +184,10 @@ func (t *Tenant) DeleteEndpoint(ctx context.Context, pathOrID string) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM webhook_endpoints WHERE id = $1`, e.ID)
-		return err
+		if _, err := tx.Exec(ctx, `DELETE FROM webhook_endpoints WHERE id = $1`, e.ID); err != nil {
+			return err
+		}
+		return t.audit(ctx, tx, meshhook.AuditWebhookDeleted, e.Path, map[string]any{"workflow": e.Workflow})
 	})
 }
 
@@ -218,7 +266,10 @@ func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secr
 			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s has %d active secrets, which is the most; wait until one expires ('meshhook webhook show %s'), or end them all now with --grace 0s",
 				e.Path, active, e.Path)
 		}
-		return t.addEndpointSecret(ctx, tx, e.ID, secret)
+		if err := t.addEndpointSecret(ctx, tx, e.ID, secret); err != nil {
+			return err
+		}
+		return t.audit(ctx, tx, meshhook.AuditSecretRotated, e.Path, map[string]any{"grace": grace.String()})
 	})
 }
 
@@ -235,7 +286,10 @@ func (db *DB) AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, se
 		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now()))`, e.ID).Scan(&has); err != nil || has {
 			return err
 		}
-		return t.addEndpointSecret(ctx, tx, e.ID, secret)
+		if err := t.addEndpointSecret(ctx, tx, e.ID, secret); err != nil {
+			return err
+		}
+		return t.audit(ctx, tx, meshhook.AuditSecretRotated, e.Path, map[string]any{"handshake": e.Verification.Scheme})
 	})
 }
 

@@ -168,7 +168,7 @@ func TestLiveEndpoints(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	acme, err := h.db.CreateProject(ctx, "acme")
+	acme, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
 	require.NoError(t, err)
 	other := furnish(t, h.db, h.db.Tenant(acme.ID), "acme/orders")
 	_, err = other.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d2", Source: "# two"})

@@ -204,7 +204,7 @@ func TestAReadOnlyServerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	db := open(t, url+" default_transaction_read_only=on")
-	_, err := db.CreateProject(t.Context(), "acme")
+	_, err := db.CreateProject(t.Context(), "acme", "cli:ann@host")
 	requireCode(t, meshhook.CodeUnavailable, err)
 	require.ErrorContains(t, err, "read-only transaction")
 	err = db.Unseal(t.Context(), pgtest.MasterKey(t))

@@ -114,6 +114,8 @@ func (db *DB) Ping(ctx context.Context) error {
 type Tenant struct {
 	db *DB
 	id meshhook.ID
+	// actor is whom changes are written down for; see As.
+	actor meshhook.Actor
 }
 
 // Tenant returns the view of the project with this id.

@@ -18,15 +18,19 @@ func (db *DB) Project(ctx context.Context, name string) (*Tenant, error) {
 	return db.Tenant(id), nil
 }
 
-// CreateProject adds a tenant. Errors: CodeInvalid for a bad name, CodeConflict
-// when there is one of this name.
-func (db *DB) CreateProject(ctx context.Context, name string) (p meshhook.Project, err error) {
+// CreateProject adds a tenant for the actor. Errors: CodeInvalid for a bad name,
+// CodeConflict when there is one of this name.
+func (db *DB) CreateProject(ctx context.Context, name string, by meshhook.Actor) (p meshhook.Project, err error) {
 	if err := meshhook.CheckName("project", name); err != nil {
 		return p, err
 	}
 	err = db.inTx(ctx, "creating the project", func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `INSERT INTO projects (id, name) VALUES ($1, $2) RETURNING id, name, created_at`, meshhook.NewID(), name).
+		err := tx.QueryRow(ctx, `INSERT INTO projects (id, name) VALUES ($1, $2) RETURNING id, name, created_at`, meshhook.NewID(), name).
 			Scan(&p.ID, &p.Name, &p.CreatedAt)
+		if err != nil {
+			return err
+		}
+		return db.Tenant(p.ID).As(by).audit(ctx, tx, meshhook.AuditProjectCreated, name, nil)
 	})
 	inUTC(&p.CreatedAt)
 	return p, err

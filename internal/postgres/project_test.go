@@ -21,7 +21,7 @@ func TestProjectLifecycle(t *testing.T) {
 	requireCode(t, meshhook.CodeNotFound, err)
 	require.EqualError(t, err, `there is no project "acme"; 'meshhook project list' shows those there are`)
 
-	made, err := db.CreateProject(ctx, "acme")
+	made, err := db.CreateProject(ctx, "acme", "cli:ann@host")
 	require.NoError(t, err)
 	require.Equal(t, meshhook.Project{ID: made.ID, Name: "acme", CreatedAt: made.CreatedAt}, made)
 	require.WithinDuration(t, time.Now(), made.CreatedAt, time.Minute)
@@ -30,10 +30,10 @@ func TestProjectLifecycle(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, made.ID, acme.ID())
 
-	_, err = db.CreateProject(ctx, "acme")
+	_, err = db.CreateProject(ctx, "acme", "cli:ann@host")
 	requireCode(t, meshhook.CodeConflict, err)
 	require.EqualError(t, err, "a project of this name exists already")
-	_, err = db.CreateProject(ctx, "Acme & Sons")
+	_, err = db.CreateProject(ctx, "Acme & Sons", "cli:ann@host")
 	requireCode(t, meshhook.CodeInvalid, err)
 
 	list, err := db.Projects(ctx)
@@ -60,7 +60,7 @@ func TestConfigVersionGrowsWithEveryChange(t *testing.T) {
 		require.Equal(t, grows, now > last, name)
 		last = now
 	}
-	step("project create", true, func() error { _, err := h.db.CreateProject(ctx, "acme"); return err })
+	step("project create", true, func() error { _, err := h.db.CreateProject(ctx, "acme", "cli:ann@host"); return err })
 	step("apply what stands", false, func() error { _, err := h.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d1"}); return err })
 	step("apply a version", true, func() error { _, err := h.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d2"}); return err })
 	step("secret set", true, func() error { _, err := h.project.SetSecret(ctx, "a", meshhook.NewSecret("1")); return err })

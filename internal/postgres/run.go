@@ -102,10 +102,14 @@ func (t *Tenant) StartRun(ctx context.Context, run meshhook.Run) error {
 	return t.startRun(ctx, run, func(pgx.Tx) error { return nil })
 }
 
-// ForceRun is StartRun on an event that was rejected with the code: checks that the
-// webhook's owner wanted are passed over.
-func (t *Tenant) ForceRun(ctx context.Context, run meshhook.Run, _ meshhook.Code) error {
-	return t.startRun(ctx, run, func(pgx.Tx) error { return nil })
+// ForceRun is StartRun on an event that was rejected with the code; it is audited,
+// since checks that the webhook's owner wanted are passed over.
+func (t *Tenant) ForceRun(ctx context.Context, run meshhook.Run, rejected meshhook.Code) error {
+	return t.startRun(ctx, run, func(tx pgx.Tx) error {
+		return t.audit(ctx, tx, meshhook.AuditEventReplayed, run.EventID.String(), map[string]any{
+			"force": true, "rejected": rejected, "webhook": run.Webhook, "workflow": run.Workflow, "version": run.Version, "run_id": run.ID,
+		})
+	})
 }
 
 func (t *Tenant) startRun(ctx context.Context, run meshhook.Run, also func(pgx.Tx) error) error {
@@ -142,11 +146,12 @@ func (t *Tenant) startRun(ctx context.Context, run meshhook.Run, also func(pgx.T
 // CancelRun ends a run that is not over. The daemon that holds it loses it and
 // can record nothing more. Errors: CodeNotFound, CodeConflict when it is over.
 func (t *Tenant) CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error) {
-	run, err := t.changeRun(ctx, id, meshhook.RunCanceled, `
+	return t.changeRun(ctx, id, meshhook.RunCanceled, `
 		UPDATE runs SET status = 'canceled', waiting_for = '', wake_at = NULL, lease_owner = NULL, lease_until = NULL,
 		       fence = fence + 1, finished_at = now()
-		 WHERE id = $1`)
-	return run, err
+		 WHERE id = $1`, func(tx pgx.Tx) error {
+		return t.audit(ctx, tx, meshhook.AuditRunCanceled, id.String(), nil)
+	})
 }
 
 // RetryRun puts a failed or canceled run back into the queue, as its next
@@ -158,6 +163,12 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
 		       output = NULL, attempt = attempt + 1, started_at = NULL
 		 WHERE id = $1`, func(tx pgx.Tx) error {
+		detail := map[string]any{}
+		if from != "" {
+			detail["from_step"] = from
+		}
+		return t.audit(ctx, tx, meshhook.AuditRunRetried, id.String(), detail)
+	}, func(tx pgx.Tx) error {
 		if from == "" {
 			_, err := tx.Exec(ctx, `DELETE FROM run_steps WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped')`, id)
 			return err

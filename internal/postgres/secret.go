@@ -34,6 +34,9 @@ func (t *Tenant) SetSecret(ctx context.Context, name string, value meshhook.Secr
 		if _, err := tx.Exec(ctx, `UPDATE secrets SET value = $2 WHERE id = $1`, id, sealed); err != nil {
 			return err
 		}
+		if err := t.audit(ctx, tx, meshhook.AuditSecretSet, name, map[string]any{"created": created}); err != nil {
+			return err
+		}
 		return changedConfig(ctx, tx, t.id)
 	})
 	if err == nil {
@@ -68,6 +71,9 @@ func (t *Tenant) DeleteSecret(ctx context.Context, name string) error {
 		}
 		if tag.RowsAffected() == 0 {
 			return meshhook.Errorf(meshhook.CodeNotFound, "there is no secret %q; 'meshhook secret list' shows those there are", name)
+		}
+		if err := t.audit(ctx, tx, meshhook.AuditSecretDeleted, name, nil); err != nil {
+			return err
 		}
 		return changedConfig(ctx, tx, t.id)
 	})

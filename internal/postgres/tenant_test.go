@@ -33,6 +33,7 @@ func newVictim(t *testing.T) victim {
 	v.event = in.Event.ID
 	_, err := v.project.SetSecret(t.Context(), "token", meshhook.NewSecret("mine"))
 	require.NoError(t, err)
+	v.token(t, "robot")
 	v.failed = v.claim(t, meshhook.NewID()).Run.ID
 	v.system(t, `UPDATE runs SET lease_until = now() - interval '1 second'`)
 	_, err = v.db.RecoverRuns(t.Context(), 1)
@@ -68,6 +69,53 @@ func tenantTables(t *testing.T, h house, relkinds ...string) []string {
 var tries = map[string]func(t *testing.T, intruder house, v victim){
 	"ID": func(t *testing.T, intruder house, v victim) {
 		require.NotEqual(t, v.project.ID(), intruder.project.ID())
+	},
+	"As": func(t *testing.T, intruder house, v victim) {
+		require.Equal(t, intruder.project.ID(), intruder.project.As("cli:eve@host").ID())
+	},
+	"AuditLog": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.AuditLog(t.Context(), meshhook.AuditFilter{})
+		require.NoError(t, err)
+		require.Len(t, list, 3, "its own project, workflow and webhook")
+	},
+	"CreateToken": func(t *testing.T, intruder house, _ victim) {
+		// A name is taken in its own project only.
+		token, digest := intruder.token(t, "robot")
+		found, err := intruder.db.TokenByDigest(t.Context(), digest)
+		require.NoError(t, err)
+		require.Equal(t, token, found)
+		require.Equal(t, intruder.project.ID(), found.ProjectID)
+	},
+	"Tokens": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.Tokens(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
+	"RevokeToken": func(t *testing.T, intruder house, v victim) {
+		mine, err := v.project.Tokens(t.Context())
+		require.NoError(t, err)
+		for _, nameOrID := range []string{"robot", mine[0].ID.String()} {
+			_, err := intruder.project.RevokeToken(t.Context(), nameOrID)
+			requireCode(t, meshhook.CodeNotFound, err)
+		}
+	},
+	"ForceRun": func(t *testing.T, intruder house, v victim) {
+		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
+		requireCode(t, meshhook.CodeNotFound, intruder.project.ForceRun(t.Context(), run, meshhook.CodeInvalidSignature))
+	},
+	"ChangeEndpoint": func(t *testing.T, intruder house, v victim) {
+		for _, pathOrID := range []string{v.endpoint.Path, v.endpoint.ID.String()} {
+			_, err := intruder.project.ChangeEndpoint(t.Context(), pathOrID, func(*meshhook.Endpoint) error {
+				t.Error("another project's webhook was handed out")
+				return nil
+			})
+			requireCode(t, meshhook.CodeNotFound, err)
+		}
+		_, err := intruder.project.ChangeEndpoint(t.Context(), intruder.endpoint.Path, func(e *meshhook.Endpoint) error {
+			e.WorkflowID = v.workflow.ID
+			return nil
+		})
+		requireCode(t, meshhook.CodeNotFound, err)
 	},
 	"Apply": func(t *testing.T, intruder house, v victim) {
 		// A name is taken in its own project only.
@@ -268,7 +316,7 @@ func TestTenantsCannotSeeEachOther(t *testing.T) {
 	before := v.everything(t)
 	require.NotEmpty(t, before)
 	for _, name := range methods {
-		acme, err := v.db.CreateProject(t.Context(), "p"+meshhook.NewID().String()[24:])
+		acme, err := v.db.CreateProject(t.Context(), "p"+meshhook.NewID().String()[24:], "cli:ann@host")
 		require.NoError(t, err)
 		intruder := furnish(t, v.db, v.db.Tenant(acme.ID), "acme/"+name)
 		tries[name](t, intruder, v)
@@ -310,7 +358,7 @@ func TestRowLevelSecurity(t *testing.T) {
 			partitions++
 		}
 	}
-	require.Len(t, tables, 11+partitions)
+	require.Len(t, tables, 13+partitions)
 	require.GreaterOrEqual(t, partitions, 4*3)
 
 	conn := v.raw(t)

@@ -43,8 +43,10 @@ func (t *Tenant) Apply(ctx context.Context, name, description string, v meshhook
 			return nil
 		}
 		applied.Changed = true
-		applied.Workflow, err = t.addVersion(ctx, tx, w, description, v)
-		return err
+		if applied.Workflow, err = t.addVersion(ctx, tx, w, description, v); err != nil {
+			return err
+		}
+		return t.audit(ctx, tx, meshhook.AuditWorkflowApplied, name, map[string]any{"version": applied.Workflow.Version, "created": applied.Created})
 	})
 	if err == nil && applied.Changed {
 		t.db.Ring(BellConfig)
@@ -184,6 +186,9 @@ func (t *Tenant) DeleteWorkflow(ctx context.Context, nameOrID string) error {
 			return meshhook.Errorf(meshhook.CodeConflict, "%d runs of workflow %s are not over; wait for them, or cancel them ('meshhook run list --workflow %s')", live, w.Name, w.Name)
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM workflows WHERE id = $1`, w.ID); err != nil {
+			return err
+		}
+		if err := t.audit(ctx, tx, meshhook.AuditWorkflowDeleted, w.Name, map[string]any{"version": w.Version}); err != nil {
 			return err
 		}
 		return changedConfig(ctx, tx, t.id)
