@@ -60,6 +60,8 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"schema": "", "schema check": "body event file", "schema infer": "limit since webhook",
 		"secret": "", "secret set": "value value-env value-file value-stdin", "secret list": "", "secret delete": "",
 		"project": "", "project create": "", "project list": "",
+		"token": "", "token create": "expires-in name role", "token list": "", "token revoke": "",
+		"audit": "", "audit list": "action actor limit since",
 		"tail": "kind plain since status webhook workflow", "expr": "event file",
 		"config": "", "config show": "", "migrate": "", "migrate up": "", "migrate status": "", "status": "", "version": "", "completion": "",
 	}
@@ -89,7 +91,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 func TestNounsHaveAliases(t *testing.T) {
 	t.Parallel()
 	root := newRootCmd(&app{})
-	for _, noun := range []string{"webhook", "workflow", "run", "event", "secret", "project"} {
+	for _, noun := range []string{"webhook", "workflow", "run", "event", "secret", "project", "token"} {
 		cmd, _, err := root.Find([]string{noun + "s", "list"})
 		require.NoError(t, err)
 		require.Equal(t, "meshhook "+noun+" list", cmd.CommandPath())

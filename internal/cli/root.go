@@ -38,6 +38,7 @@ the running daemon's, or one that it starts for the command.`,
 	group(
 		root,
 		newDaemonCmd(a), newWebhookCmd(a), newWorkflowCmd(a), newRunCmd(a), newEventCmd(a), newSchemaCmd(a), newSecretCmd(a), newProjectCmd(a),
+		newTokenCmd(a), newAuditCmd(a),
 		newTailCmd(a), newExprCmd(a), newConfigCmd(a), newMigrateCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
 	)
 	root.SetHelpCommand(newHelpCmd())
