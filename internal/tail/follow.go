@@ -32,6 +32,7 @@ var errHungUp = errors.New("the listening connection was closed")
 type follower struct {
 	src    Source
 	filter meshhook.EntryFilter
+	after  *meshhook.Cursor
 	poll   time.Duration
 	health *health
 	// bell has one place: rings that come before the reader has looked are one.
@@ -52,7 +53,7 @@ func newFollower(src Source, o Options) *follower {
 		poll = defaultPoll
 	}
 	return &follower{
-		src: src, filter: o.Filter, poll: poll, health: newHealth(o.OnState),
+		src: src, filter: o.Filter, after: o.After, poll: poll, health: newHealth(o.OnState),
 		bell: make(chan struct{}, 1), stands: make(chan struct{}, 1),
 		tried: make(chan struct{}), fatal: make(chan error, 1),
 	}
@@ -116,11 +117,7 @@ func (f *follower) read(ctx context.Context, yield func(meshhook.Entry, error) b
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	var after meshhook.Cursor
-	err := f.retry(ctx, func() (err error) {
-		after, err = f.src.CursorAt(ctx, f.filter.Since)
-		return err
-	})
+	after, err := f.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -154,6 +151,18 @@ func (f *follower) read(ctx context.Context, yield func(meshhook.Entry, error) b
 			wait = soonest
 		}
 	}
+}
+
+// begin returns the cursor that the first look goes by.
+func (f *follower) begin(ctx context.Context) (after meshhook.Cursor, err error) {
+	if f.after != nil {
+		return *f.after, nil
+	}
+	err = f.retry(ctx, func() (err error) {
+		after, err = f.src.CursorAt(ctx, f.filter.Since)
+		return err
+	})
+	return after, err
 }
 
 // retry calls look until it succeeds. It returns the error that is final, or

@@ -54,6 +54,25 @@ func TestFollow_Since(t *testing.T) {
 	})
 }
 
+// Who comes back with the place of the last entry goes on behind it.
+func TestFollow_AfterAnEntry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		since := time.Now()
+		j.begin().add(entry("a"), entry("b")).commit()
+		seen, err := j.EntriesAfter(t.Context(), meshhook.Cursor{}, 1)
+		require.NoError(t, err)
+		w := follow(t.Context(), j, tail.Options{After: &seen[0].Cursor, Filter: meshhook.EntryFilter{Since: since}})
+		synctest.Wait()
+		j.begin().add(entry("c")).commit()
+		synctest.Wait()
+		require.Equal(t, []string{"b", "c"}, w.details())
+		require.Empty(t, j.asked, "the beginning is known")
+		w.end()
+	})
+}
+
 // A backlog of more than one batch is read without resting, the filter does not
 // hold the cursor up, and the filtered entries are left out.
 func TestFollow_LongBacklogFiltered(t *testing.T) {

@@ -44,6 +44,9 @@ type State struct {
 type Options struct {
 	// Filter narrows what is handed out. Its zero Since is the present.
 	Filter meshhook.EntryFilter
+	// After is the entry to go on behind, whatever Filter.Since says of the
+	// beginning; nil begins there.
+	After *meshhook.Cursor
 	// Poll is the longest rest between two looks, for bells that were lost; 1 s
 	// when zero.
 	Poll time.Duration
