@@ -70,6 +70,7 @@ var law = []row{
 
 	// What looks.
 	{"tail", only("meshhook", "backoff"), "it follows any journal: the source is an interface above the struct that uses it"},
+	{"api", only("meshhook", "content", "signature", "workflow", "tail"), "a face asks a Store in ground types; what it takes in it reads and checks with the tools of the commands"},
 	{"tui", only("meshhook", "tail", "expr"), "a face asks a Store in ground types, so that it can be tested without a database"},
 
 	// Wiring.
@@ -105,6 +106,7 @@ var libraries = []library{
 	{[]string{"github.com/itchyny/"}, []string{"expr"}, "limits and what is switched off must hold for every expression"},
 	{[]string{"code.dny.dev/ssrf"}, []string{"egress"}, "addresses are judged in one place"},
 	{[]string{"github.com/tink-crypto/", "crypto/cipher", "crypto/aes", "golang.org/x/crypto"}, []string{"seal"}, "encryption at rest is decided once"},
+	{[]string{"github.com/danielgtaylor/huma"}, []string{"api"}, "how the API is described is no business of the rest"},
 	{[]string{"golang.org/x/crypto/acme"}, []string{"certs"}, "certificates are fetched and kept in one place"},
 	{[]string{"github.com/ulule/limiter"}, []string{"ingress", "limit"}, "rates are limited at the door, and counted in one place"},
 	{[]string{"golang.org/x/text"}, []string{"content"}, "what a body is, is decided once"},

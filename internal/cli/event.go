@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
-	"github.com/profullstack/meshhook/internal/workflow"
 )
 
 func newEventCmd(a *app) *cobra.Command {
@@ -78,14 +79,12 @@ func runEventShow(ctx context.Context, a *app, o *eventShowOptions) error {
 			_, err := a.Out.Write(e.Body)
 			return err
 		}
-		seen := workflow.EventContext(&e)
-		view := eventView{e, seen["body"], seen["body_text"], seen["body_base64"]}
-		return a.print(view, func(w io.Writer) error { return writeEvent(a, w, e) })
+		return a.print(api.ViewEvent(e), func(w io.Writer) error { return writeEvent(a, w, e) })
 	})
 }
 
 func (a *app) printCurl(s *session, e *meshhook.Event) error {
-	line, notes := eventCurl(e, publicURL(s.config))
+	line, notes := eventCurl(e, daemon.PublicURL(s.config))
 	for _, note := range notes {
 		a.warn("%s", note)
 	}

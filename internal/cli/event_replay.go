@@ -2,11 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
-	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -73,110 +72,15 @@ func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 		if o.force && e.Status == meshhook.EventRejected {
 			a.warn("this event was rejected when it came (%s)", e.Code)
 		}
-		run, err := newReplayer(s, o).start(ctx, &e)
+		run, err := daemon.NewReplayer(s.project, s.judge()).Start(ctx, &e, o.how())
 		if err != nil {
 			return err
 		}
-		return a.printStarted(ctx, s, run, false)
+		return a.printStarted(ctx, s, run.ID, false)
 	})
 }
 
-// replayer starts runs on stored events.
-type replayer struct {
-	session *session
-	options *eventReplayOptions
-	again   *ingress.Judge
-	// versions and doors are what was looked up, by the workflow's name or id and by
-	// the webhook's id.
-	versions map[string]meshhook.Version
-	doors    map[meshhook.ID]meshhook.LiveEndpoint
-}
-
-func newReplayer(s *session, o *eventReplayOptions) *replayer {
-	return &replayer{session: s, options: o, again: s.judge(), versions: map[string]meshhook.Version{}, doors: map[meshhook.ID]meshhook.LiveEndpoint{}}
-}
-
-// start starts a run on an event. What is wrong with a rejected one is an error
-// with the code of a rejection, CodeInvalid for the filter, or CodeConflict for a
-// duplicate and for an event that was not kept whole.
-func (r *replayer) start(ctx context.Context, e *meshhook.Event) (run meshhook.Run, err error) {
-	switch {
-	case e.BodyTruncated:
-		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and only %d of its %d bytes were kept, so it cannot be replayed", e.ID, e.Status, len(e.Body), e.BodySize)
-	case e.HeaderTruncated:
-		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and not all of its headers were kept, so it cannot be replayed", e.ID, e.Status)
-	}
-	v, err := r.version(ctx, e)
-	if err != nil {
-		return run, err
-	}
-	run = meshhook.Run{
-		ID: meshhook.NewID(), WorkflowID: v.WorkflowID, Workflow: v.Workflow, Version: v.Number, EventID: &e.ID, Webhook: e.Webhook,
-	}
-	switch {
-	case e.Status != meshhook.EventRejected:
-		return run, r.session.project.StartRun(ctx, run)
-	case r.options.force:
-		return run, r.session.project.ForceRun(ctx, run, e.Code)
-	}
-	promotion, err := r.judge(ctx, e)
-	if err != nil {
-		return run, err
-	}
-	return run, r.session.project.Promote(ctx, run, promotion)
-}
-
-// judge judges a rejected event again.
-func (r *replayer) judge(ctx context.Context, e *meshhook.Event) (meshhook.Promotion, error) {
-	live, known := r.doors[e.EndpointID]
-	if !known {
-		var err error
-		live, err = r.session.project.LiveEndpoint(ctx, e.EndpointID.String())
-		if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
-			err = meshhook.Errorf(meshhook.CodeNotFound, "the webhook %s, which rejected event %s, is gone, so it cannot be judged again; start the run all the same with --force", e.Webhook, e.ID)
-		}
-		if err != nil {
-			return meshhook.Promotion{}, err
-		}
-		r.doors[e.EndpointID] = live
-	}
-	promotion, err := r.again.Rejudge(ctx, live, *e)
-	if refused, ok := errors.AsType[*meshhook.Error](err); ok {
-		again := meshhook.Errorf(refused.Code, "event %s would be rejected again (%s): %w; mend the webhook, or start the run all the same with --force", e.ID, refused.Code, err)
-		again.Details = refused.Details
-		return promotion, again
-	}
-	return promotion, err
-}
-
-// version is the one of which a run is started: as the flags say, or the newest of
-// the workflow that the event's webhook starts now.
-func (r *replayer) version(ctx context.Context, e *meshhook.Event) (v meshhook.Version, err error) {
-	name := r.options.workflow
-	if name == "" {
-		name = "webhook " + e.EndpointID.String()
-	}
-	v, known := r.versions[name]
-	if known {
-		return v, nil
-	}
-	workflow := r.options.workflow
-	if workflow == "" {
-		if workflow, err = workflowOf(ctx, r.session, e); err != nil {
-			return v, err
-		}
-	}
-	if v, err = r.session.project.Version(ctx, workflow, r.options.version); err == nil {
-		r.versions[name] = v
-	}
-	return v, err
-}
-
-// workflowOf returns the id of the workflow that an event's webhook starts now.
-func workflowOf(ctx context.Context, s *session, e *meshhook.Event) (string, error) {
-	endpoint, _, err := s.project.Endpoint(ctx, e.EndpointID.String())
-	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
-		return "", meshhook.Errorf(meshhook.CodeNotFound, "the webhook %s, which took this event, is gone; name a workflow with --workflow", e.Webhook)
-	}
-	return endpoint.WorkflowID.String(), err
+// how is what is asked of every event that is replayed.
+func (o *eventReplayOptions) how() meshhook.Replay {
+	return meshhook.Replay{Workflow: o.workflow, Version: o.version, Force: o.force}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -115,7 +116,7 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 				return errSaid
 			}
 		}
-		did, err := a.replayMany(ctx, newReplayer(s, o), filter, count)
+		did, err := a.replayMany(ctx, s, o, filter, count)
 		if printed := a.printReplayed(did); err == nil {
 			err = printed
 		}
@@ -129,19 +130,20 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 
 // replayMany starts a run on each event, at the rate, until all are done, ctx ends
 // or the database is away. Events that cannot be replayed do not hold up the others.
-func (a *app) replayMany(ctx context.Context, r *replayer, f meshhook.EventFilter, count int64) (did replayed, err error) {
+func (a *app) replayMany(ctx context.Context, s *session, o *eventReplayOptions, f meshhook.EventFilter, count int64) (did replayed, err error) {
 	did.Refused = map[meshhook.Code]int64{}
-	every := time.NewTicker(max(r.options.many.rate.limit.Period/time.Duration(r.options.many.rate.limit.Limit), 1))
+	r, rate := daemon.NewReplayer(s.project, s.judge()), o.many.rate.limit
+	every := time.NewTicker(max(rate.Period/time.Duration(rate.Limit), 1))
 	defer every.Stop()
 	report := a.progress(count)
 	defer report(-1)
 	var last *meshhook.ID
-	for e, err := range r.session.project.StreamEvents(ctx, f) {
+	for e, err := range s.project.StreamEvents(ctx, f) {
 		if err != nil {
 			did.Cursor = last
 			return did, a.interrupted(ctx, err, last)
 		}
-		_, err = r.start(ctx, &e)
+		_, err = r.Start(ctx, &e, o.how())
 		switch code := meshhook.ErrorCode(err); code {
 		case "":
 			did.Replayed++

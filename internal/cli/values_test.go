@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/tail"
@@ -67,22 +68,6 @@ func TestNetworks(t *testing.T) {
 	require.EqualError(t, f.Set("nonsense"), "write a network like 192.0.2.0/24, or an address")
 }
 
-func TestListening(t *testing.T) {
-	t.Parallel()
-	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	for address, want := range map[string]string{":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:2": "127.0.0.1:2", "127.0.0.1:3": "127.0.0.1:3"} {
-		host, networks := listening(address)
-		require.Equal(t, want, host)
-		require.Equal(t, loopback, networks)
-	}
-	host, networks := listening("10.1.2.3:80")
-	require.Equal(t, "10.1.2.3:80", host)
-	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32")}, networks)
-	host, networks = listening("localhost:80")
-	require.Equal(t, "localhost:80", host)
-	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, networks)
-}
-
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	header, err := parseHeaders([]string{"X-A: 1", "X-A:2", "x-b: a:b"})
@@ -132,7 +117,7 @@ func TestTheCurlLineIsSigned(t *testing.T) {
 		require.NoError(t, err)
 		words := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 		require.Equal(t, []string{"-X", "PUT", "-H", "Content-Type: application/json"}, words[:4])
-		require.Equal(t, []string{"--data-binary", sampleBody, "http://localhost/hooks/a"}, words[len(words)-3:])
+		require.Equal(t, []string{"--data-binary", daemon.SampleBody, "http://localhost/hooks/a"}, words[len(words)-3:])
 		header := http.Header{}
 		for _, word := range words[4 : len(words)-3] {
 			if name, value, ok := strings.Cut(word, ": "); ok {
@@ -140,7 +125,7 @@ func TestTheCurlLineIsSigned(t *testing.T) {
 			}
 		}
 		_, failure := verifier.Verify(t.Context(), signature.Request{
-			Method: "PUT", URL: "http://localhost/hooks/a", Header: header, Body: []byte(sampleBody), Now: time.Now(),
+			Method: "PUT", URL: "http://localhost/hooks/a", Header: header, Body: []byte(daemon.SampleBody), Now: time.Now(),
 		}, []signature.Key{{Value: secret}})
 		require.Nil(t, failure, scheme)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/profullstack/meshhook/internal/config"
-	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -38,29 +37,6 @@ type webhookView struct {
 	Curl    string                    `json:"curl,omitempty"`
 }
 
-// webhookURL is how the world reaches a webhook, as far as the configuration
-// knows.
-func webhookURL(c *config.Config, path string) string { return publicURL(c) + ingress.Prefix + path }
-
-// publicURL is how the world reaches the listener for webhooks.
-func publicURL(c *config.Config) string {
-	if c.PublicURL != "" {
-		return c.PublicURL
-	}
-	_, port, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		port = "8080" // not reached: the configuration is validated
-	}
-	switch domains := c.TLS.ACME.Domains; {
-	case len(domains) > 0: // the port of the world is 443: certificates are fetched through it
-		return "https://" + domains[0]
-	case c.TLS.IsOn():
-		return "https://localhost:" + port
-	default:
-		return "http://localhost:" + port
-	}
-}
-
 func newWebhookListCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the webhooks",
@@ -78,7 +54,7 @@ func runWebhookList(ctx context.Context, a *app) error {
 		}
 		views := make([]webhookView, len(list))
 		for i, e := range list {
-			views[i] = webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path)}
+			views[i] = webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path)}
 		}
 		return printList(a, views, []string{"path", "workflow", "verify", "enabled", "url"}, func(t *table, v webhookView) {
 			t.add(v.Path, v.Workflow, v.Verification.Scheme, yesNo(v.Enabled), v.URL)
@@ -112,7 +88,7 @@ func newWebhookShowCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printWebhook(webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path), Secrets: secrets})
+			return a.printWebhook(webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Secrets: secrets})
 		})
 }
 
@@ -232,7 +208,7 @@ func newWebhookURLCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			url := webhookURL(s.config, e.Path)
+			url := daemon.WebhookURL(s.config, e.Path)
 			return a.print(url, func(w io.Writer) error {
 				_, err := io.WriteString(w, url+"\n")
 				return err

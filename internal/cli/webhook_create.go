@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -76,7 +77,7 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 		if e, err = s.project.CreateEndpoint(ctx, e, secret); err != nil {
 			return err
 		}
-		view := webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path)}
+		view := webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path)}
 		if _, view.Secrets, err = s.project.Endpoint(ctx, e.ID.String()); err != nil {
 			return err
 		}

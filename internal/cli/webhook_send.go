@@ -5,37 +5,18 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/profullstack/meshhook/internal/certs"
-	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/egress"
-	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/tail"
 )
-
-// sampleBody is what is sent where the user gives no body.
-const sampleBody = `{"hello":"world"}`
-
-// sign returns the headers of a sample request, or why it cannot be signed.
-func sign(verifier *signature.Verifier, e meshhook.Endpoint, url string, body []byte, secret meshhook.Secret) (method string, header http.Header, err error) {
-	method = http.MethodPost
-	if !slices.Contains(e.Methods, method) {
-		method = e.Methods[0]
-	}
-	header, err = verifier.Sign(signature.Request{Method: method, URL: url, Body: body, Now: time.Now()}, signature.Key{Value: secret}, meshhook.NewID().String())
-	return method, header, err
-}
 
 // curlLine is a command that sends a signed sample. A secret that the user has
 // given is not shown, so there is none where the header is the secret.
@@ -45,7 +26,7 @@ func curlLine(verifier *signature.Verifier, e meshhook.Endpoint, url string, sec
 		return "", nil
 	}
 	url = verifier.SignedURL(url, signature.Key{Value: secret})
-	method, header, err := sign(verifier, e, url, []byte(sampleBody), secret)
+	method, header, err := daemon.Sign(verifier, e, url, []byte(daemon.SampleBody), secret)
 	if meshhook.ErrorCode(err) == meshhook.CodeInvalid {
 		return "", nil // only the provider can sign
 	}
@@ -56,7 +37,7 @@ func curlLine(verifier *signature.Verifier, e meshhook.Endpoint, url string, sec
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		parts = append(parts, "-H", shellQuote(name+": "+header.Get(name)))
 	}
-	parts = append(parts, "--data-binary", shellQuote(sampleBody), shellQuote(url))
+	parts = append(parts, "--data-binary", shellQuote(daemon.SampleBody), shellQuote(url))
 	return strings.Join(parts, " "), nil
 }
 
@@ -101,7 +82,7 @@ func runWebhookTest(ctx context.Context, a *app, o *webhookTestOptions) error {
 	if err != nil {
 		return err
 	}
-	body := []byte(sampleBody)
+	var body []byte
 	if o.body != "" {
 		if body, err = a.readFile(o.body); err != nil {
 			return err
@@ -113,11 +94,9 @@ func runWebhookTest(ctx context.Context, a *app, o *webhookTestOptions) error {
 		if err != nil {
 			return err
 		}
-		secret, err := liveSecret(ctx, s, e.ID)
-		if err != nil {
-			return err
-		}
-		reply, err = send(ctx, s.config, e, secret, body, extra)
+		reply, err = s.db.SendTest(ctx, daemon.Test{
+			Config: s.config, Listen: s.config.Listen, Endpoint: e, Header: extra, Body: body, Version: version,
+		})
 		return err
 	})
 	if err != nil {
@@ -136,87 +115,6 @@ func (a *app) printReply(reply egress.Reply) error {
 		err = errSaid
 	}
 	return err
-}
-
-// liveSecret returns the newest secret by which a webhook verifies now.
-func liveSecret(ctx context.Context, s *session, endpoint meshhook.ID) (meshhook.Secret, error) {
-	all, err := s.db.LiveEndpoints(ctx)
-	if err != nil {
-		return meshhook.Secret{}, err
-	}
-	for _, live := range all {
-		if live.Endpoint.ID == endpoint && len(live.Secrets) > 0 {
-			return live.Secrets[0].Value, nil // the newest comes first
-		}
-	}
-	return meshhook.Secret{}, nil
-}
-
-// send sends a signed request to the daemon that the configuration describes.
-func send(ctx context.Context, c *config.Config, e meshhook.Endpoint, secret meshhook.Secret, body []byte, extra http.Header) (egress.Reply, error) {
-	verifier, err := signature.New(e.Verification)
-	if err != nil {
-		return egress.Reply{}, err
-	}
-	key := signature.Key{Value: secret}
-	method, header, err := sign(verifier, e, verifier.SignedURL(webhookURL(c, e.Path), key), body, secret)
-	if err != nil {
-		return egress.Reply{}, err
-	}
-	header.Set("Content-Type", "application/json")
-	for name, values := range extra {
-		header[name] = values
-	}
-	base, client, err := dialer(c)
-	if err != nil {
-		return egress.Reply{}, err
-	}
-	defer client.Close()
-	reply, err := client.Do(ctx, egress.Call{Method: method, URL: verifier.SignedURL(base+ingress.Prefix+e.Path, key), Header: header, Body: body})
-	if err != nil {
-		host, _ := listening(c.Listen)
-		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
-	}
-	return reply, nil
-}
-
-// dialer returns where the listener on this machine is reached, and a client for
-// it. Where it speaks TLS, its certificate is checked by the name that stands in it,
-// whatever the address is.
-func dialer(c *config.Config) (base string, client *egress.Client, err error) {
-	host, network := listening(c.Listen)
-	o := egress.Options{Allow: network, UserAgent: "meshhook/" + version}
-	base = "http://" + host
-	switch acme := c.TLS.ACME; {
-	case c.TLS.CertFile != "":
-		base = "https://" + host
-		o.RootCAs, o.ServerName, err = certs.Trust(c.TLS.CertFile)
-	case len(acme.Domains) > 0:
-		base, o.ServerName = "https://"+host, acme.Domains[0]
-		o.RootCAs, err = certs.TrustACME(daemon.ACMEDir(c), acme.Domains[0])
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	client, err = egress.New(o)
-	return base, client, err
-}
-
-// listening is where a listener on this machine is reached, and the networks
-// that must be allowed for it.
-func listening(address string) (string, []netip.Prefix) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address, nil // not reached: the configuration is validated
-	}
-	ip, err := netip.ParseAddr(host)
-	switch {
-	case host == "" || err == nil && ip.IsUnspecified():
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	case err != nil: // a name, such as localhost
-		return address, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	}
-	return net.JoinHostPort(ip.String(), port), []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}
 }
 
 func parseHeaders(texts []string) (http.Header, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -75,7 +76,7 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if e.Verification.Scheme != before && verifier.Scheme().SecretFormat != signature.SecretUnused {
 			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
 		}
-		return a.printWebhook(webhookView{Endpoint: e, URL: webhookURL(s.config, e.Path), Secrets: secrets})
+		return a.printWebhook(webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Secrets: secrets})
 	})
 }
 

@@ -60,11 +60,11 @@ func (a *app) startRun(ctx context.Context, s *session, run meshhook.Run, wait b
 	if err := s.project.StartRun(ctx, run); err != nil {
 		return err
 	}
-	return a.printStarted(ctx, s, run, wait)
+	return a.printStarted(ctx, s, run.ID, wait)
 }
 
-// printStarted prints the id of a run that was started, or how it ended.
-func (a *app) printStarted(ctx context.Context, s *session, run meshhook.Run, wait bool) error {
+// printStarted prints the id of a run that was queued, or how it ended.
+func (a *app) printStarted(ctx context.Context, s *session, id meshhook.ID, wait bool) error {
 	status, err := s.project.Status(ctx)
 	if err != nil {
 		return err
@@ -73,18 +73,18 @@ func (a *app) printStarted(ctx context.Context, s *session, run meshhook.Run, wa
 		a.note("no daemon serves, so the run stays queued; start one with 'meshhook daemon'")
 	}
 	if wait {
-		ended, err := awaitRun(ctx, s.project, run.ID)
+		ended, err := awaitRun(ctx, s.project, id)
 		if err != nil {
 			return err
 		}
 		return a.printEnded(ended)
 	}
-	queued, err := s.project.Run(ctx, run.ID)
+	queued, err := s.project.Run(ctx, id)
 	if err != nil {
 		return err
 	}
 	return a.print(queued, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, run.ID)
+		_, err := fmt.Fprintln(w, id)
 		return err
 	})
 }

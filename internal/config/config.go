@@ -34,6 +34,8 @@ type Config struct {
 	MasterKey meshhook.Secret `mapstructure:"master_key"`
 	// MasterKeyFile is the absolute path of the file that holds the master key.
 	MasterKeyFile string `mapstructure:"master_key_file"`
+	// MetricsToken is what /metrics asks for; empty when it asks for nothing.
+	MetricsToken meshhook.Secret `mapstructure:"metrics_token"`
 	// TrustedProxies are those whose forwarding headers are believed.
 	TrustedProxies []netip.Prefix `mapstructure:"trusted_proxies"`
 	// ShutdownGrace is how long a daemon that stops waits for what is under way.

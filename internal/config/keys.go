@@ -46,6 +46,7 @@ func Keys() []Key {
 		{Name: "data_dir", Default: "$XDG_DATA_HOME/meshhook, for root " + rootDataDir, Help: "Directory of the private cluster, the master key and the spool."},
 		{Name: "master_key", Help: "The master key itself, 32 bytes in base64, instead of a file; for the environment."},
 		{Name: "master_key_file", Default: masterKeyName + " in data_dir", Help: "File of the master key, made on the first start."},
+		{Name: "metrics_token", Help: "Token that /metrics asks for, as 'Authorization: Bearer TOKEN'. Empty: it asks for none."},
 		{Name: "network.allow", Help: "Private addresses or networks (CIDR) that outgoing calls may reach."},
 		{Name: "trusted_proxies", Help: "Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed."},
 		{Name: "ingress.max_body", Default: "1MiB", Help: "Largest request body, where a webhook sets no other; at most 64MiB."},
@@ -76,12 +77,15 @@ func Keys() []Key {
 	flags := strings.NewReplacer(".", "-", "_", "-")
 	for i := range keys {
 		keys[i].Env = EnvPrefix + strings.ToUpper(names.Replace(keys[i].Name))
-		if keys[i].Name != "master_key" {
+		if !isSecret(keys[i].Name) {
 			keys[i].Flag = flags.Replace(keys[i].Name)
 		}
 	}
 	return keys
 }
+
+// isSecret tells the keys whose whole value is a secret.
+func isSecret(key string) bool { return key == "master_key" || key == "metrics_token" }
 
 // fields returns where in c each key's value lives, by the tags.
 func fields(c *Config) map[string]reflect.Value {

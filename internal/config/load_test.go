@@ -95,7 +95,7 @@ func TestLoad_Defaults(t *testing.T) {
 	want := map[string]string{
 		"listen": ":8080", "admin_listen": "127.0.0.1:8081", "public_url": "", "only": "", "project": "default",
 		"database_url": "", "database.max_conns": "0", "postgres.bin_dir": "", "data_dir": data,
-		"master_key": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "",
+		"master_key": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "", "metrics_token": "",
 		"ingress.max_body": "1MiB", "ingress.max_in_flight": "1024", "schema.engine": "auto", "schema.assert_formats": "false", "engine.concurrency": "64",
 		"ingress.max_connections": "10000", "ingress.read_timeout": "1m",
 		"limits.store": "auto", "limits.failed_verifications": "60/minute", "limits.unknown_paths": "300/minute",
@@ -167,7 +167,7 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 	var env, flags []string
 	var file strings.Builder
 	for _, key := range config.Keys() {
-		if key.Name == "master_key" {
+		if key.Name == "master_key" || key.Name == "metrics_token" {
 			require.Empty(t, key.Flag, "a flag shows in the list of processes")
 			continue
 		}
@@ -348,6 +348,7 @@ func TestLoad_WarnsOfAnOpenFile(t *testing.T) {
 		"master_key: abc":                   "master_key",
 		"database_url: postgres://u:p@db/x": "database_url",
 		"database_url: postgres://u@db/x":   "",
+		"metrics_token: 0123456789abcdef":   "metrics_token",
 		"project: ops":                      "",
 	} {
 		w := newWorld(t)
@@ -374,4 +375,23 @@ func TestFromProcess(t *testing.T) {
 	require.Equal(t, config.Options{
 		File: "x.yaml", Flags: flags, Dir: dir, Home: "/home/ada", SystemDir: "/etc/meshhook", Root: os.Geteuid() == 0,
 	}, o)
+}
+
+// A token that could be guessed is refused, and not repeated.
+func TestLoad_MetricsToken(t *testing.T) {
+	for text, good := range map[string]bool{
+		"": true, strings.Repeat("x", 16): true, strings.Repeat("x", 15): false, "hunter2-hunter2 hunter2": false, "hünter2-hünter2-hünter2": false,
+	} {
+		w := newWorld(t)
+		w.options.Env = []string{"MESHHOOK_METRICS_TOKEN=" + text}
+		c, err := config.Load(w.options)
+		if good {
+			require.NoError(t, err)
+			require.Equal(t, text, c.MetricsToken.Reveal())
+			continue
+		}
+		require.ErrorContains(t, err, "metrics_token")
+		require.ErrorContains(t, err, "16 characters or more")
+		require.NotContains(t, err.Error(), text)
+	}
 }

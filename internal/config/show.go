@@ -66,7 +66,7 @@ func maskValue(key, text string) string {
 	switch {
 	case text == "":
 		return ""
-	case key == "master_key":
+	case isSecret(key):
 		return meshhook.Mask
 	case key == "database_url":
 		return maskDSN(text)

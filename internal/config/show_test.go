@@ -75,12 +75,13 @@ func onlyWords(text string) string {
 
 func TestShow_AndEverythingElseHidesSecrets(t *testing.T) {
 	w := newWorld(t)
-	w.options.Env = []string{"MESHHOOK_MASTER_KEY=hunter2", "MESHHOOK_DATABASE_URL=postgres://ada:hunter2@db/x"}
+	w.options.Env = []string{"MESHHOOK_MASTER_KEY=hunter2", "MESHHOOK_METRICS_TOKEN=hunter2-hunter2-hunter2", "MESHHOOK_DATABASE_URL=postgres://ada:hunter2@db/x"}
 	c := w.load()
 	require.Equal(t, "hunter2", c.MasterKey.Reveal())
 	require.Equal(t, []string{
 		"database_url=postgres://ada:••••••@db/x (environment MESHHOOK_DATABASE_URL)",
 		"master_key=•••••• (environment MESHHOOK_MASTER_KEY)",
+		"metrics_token=•••••• (environment MESHHOOK_METRICS_TOKEN)",
 	}, settings(c))
 
 	var out bytes.Buffer

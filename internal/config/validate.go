@@ -29,6 +29,7 @@ const (
 	minReadTimeout = 100 * time.Millisecond
 	maxConcurrency = 10_000
 	minRetention   = time.Hour
+	minToken       = 16 // characters
 )
 
 func rules() []rule {
@@ -44,6 +45,7 @@ func rules() []rule {
 		{"data_dir", func(c *Config) string {
 			return badEmpty(c.DataDir, "name a directory, since no home directory is known to have one in")
 		}},
+		{"metrics_token", func(c *Config) string { return badToken(c.MetricsToken) }},
 		{"ingress.max_body", func(c *Config) string { return badRange(c.Ingress.MaxBody, KiB, maxBody) }},
 		{"ingress.max_in_flight", func(c *Config) string { return badRange(c.Ingress.MaxInFlight, 1, maxInFlight) }},
 		{"schema.engine", func(c *Config) string { return badChoice(c.Schema.Engine, "auto", "qri", "strict") }},
@@ -154,6 +156,19 @@ func badDSN(dsn string) string {
 		return ""
 	}
 	return "it is not a DSN of Postgres; write it like postgres://user:password@host:5432/database"
+}
+
+// badToken never repeats the token.
+func badToken(token meshhook.Secret) string {
+	text := token.Reveal()
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
+	switch {
+	case text == "":
+		return ""
+	case len(text) < minToken || strings.ContainsFunc(text, unfit):
+		return fmt.Sprintf("it is no token to rely on; take %d characters or more without spaces, like those that 'openssl rand -hex 32' prints", minToken)
+	}
+	return ""
 }
 
 func badRange[N int | ByteSize](n, least, most N) string {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/certs"
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/egress"
@@ -23,6 +24,7 @@ import (
 	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // The roles of a daemon: all of them, unless `only` names one.
@@ -53,7 +55,10 @@ type Daemon struct {
 	db      *Database
 	metrics *metrics
 	ingress *ingress.Handler
-	limits  *limit.Store
+	// fetch gets the keys of signatures.
+	fetch  signature.Fetch
+	api    *api.Handler
+	limits *limit.Store
 	// files or acme has the certificate of the public listener; without TLS neither.
 	files *certs.Files
 	acme  *certs.ACME
@@ -152,15 +157,19 @@ func (d *Daemon) wire(ctx context.Context) error {
 	d.limits = limit.New(limit.Options{
 		Where: d.config.Limits.Store, Table: d.db, Daemon: d.id, OnError: d.limitFailed,
 	})
+	d.fetch = client.Fetch
 	d.ingress = ingress.New(ingress.Options{
 		Store: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
-		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: client.Fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
+		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
 		Counters: d.limits, FailedVerifications: senders(d.config.Limits.FailedVerifications), UnknownPaths: senders(d.config.Limits.UnknownPaths),
 	})
 	d.engine = engine.New(engine.Options{
 		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
 	})
 	d.metrics.watch(d.engine.Active)
+	if d.api, err = d.newAPI(); err != nil {
+		return err
+	}
 	for _, s := range d.servers {
 		s.Server = d.newServer(s.role)
 	}

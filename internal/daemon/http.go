@@ -4,9 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/profullstack/meshhook/internal/api"
 )
 
 // The limits of every connection: nobody holds the server by being slow. How long a
@@ -39,6 +42,7 @@ func (d *Daemon) newServer(role string) *http.Server {
 	}
 	s.ReadHeaderTimeout = min(readHeaderTimeout, s.ReadTimeout)
 	s.WriteTimeout = s.ReadTimeout + answerTime
+	s.RegisterOnShutdown(d.api.Stop) // a stream would be waited for in vain
 	return s
 }
 
@@ -73,8 +77,18 @@ func (d *Daemon) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
-	return mux
+	mux.Handle("GET /metrics", guarded(d.config.MetricsToken, promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
+	if !d.does(roleAdmin) {
+		return mux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Not through the mux, which has answers of its own to odd paths.
+		if strings.HasPrefix(r.URL.EscapedPath()+"/", api.Prefix) {
+			d.api.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // ready answers whether this daemon can do its work now.

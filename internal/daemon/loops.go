@@ -32,6 +32,9 @@ func (d *Daemon) loops() []*loop.Loop {
 		{Name: "recover", Every: poll, Work: chores.Recover},
 		{Name: "tidy", Every: time.Hour, Work: chores.Tidy},
 	}
+	if d.does(roleAdmin) {
+		list = append(list, &loop.Loop{Name: "tokens", Every: time.Minute, Work: d.api.FlushUsed})
+	}
 	if d.does(roleIngress) {
 		list = append(
 			list,

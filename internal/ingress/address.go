@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// Sender is the address that a request came from, trusted proxies looked through.
+func Sender(r *http.Request, proxies []netip.Prefix) netip.Addr { return sender(r, proxies) }
+
 // sender is the address a request came from: that of the connection, or, when
 // that is a trusted proxy, the rightmost address of X-Forwarded-For that is not
 // one. Whatever stands left of it the client may have written itself.

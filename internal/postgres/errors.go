@@ -23,6 +23,8 @@ const (
 	stateNoDatabase          = "3D000"
 	stateNoPrivilege         = "42501"
 	stateUndefinedTable      = "42P01"
+	stateNotInEncoding       = "22021" // NUL, or bytes that are not UTF-8, in text
+	stateUntranslatable      = "22P05" // an escaped NUL in JSON
 )
 
 // constraintMessages says, for each constraint that a user can run into, what
@@ -66,6 +68,8 @@ func translateServer(pg *pgconn.PgError, err error, doing string) error {
 			return &meshhook.Error{Code: meshhook.CodeConflict, Message: message, Err: err}
 		}
 		return wrap(meshhook.CodeConflict, pg.Message)
+	case stateNotInEncoding, stateUntranslatable:
+		return &meshhook.Error{Code: meshhook.CodeInvalid, Message: "a text holds NUL or is not UTF-8, which cannot be stored; leave that out", Err: err}
 	case stateInvalidPassword, stateInvalidAuth:
 		return wrap(meshhook.CodeUnavailable, "the server refuses the login ("+pg.Message+"); check user and password in the database URL")
 	case stateNoDatabase:

@@ -232,10 +232,6 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		run.EventID, run.ID = nil, v.run
 		require.Error(t, intruder.project.StartRun(t.Context(), run))
 	},
-	"ForceRun": func(t *testing.T, intruder house, v victim) {
-		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
-		requireCode(t, meshhook.CodeNotFound, intruder.project.ForceRun(t.Context(), run, meshhook.CodeInvalidSignature))
-	},
 	"Promote": func(t *testing.T, intruder house, v victim) {
 		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
 		promotion := meshhook.Promotion{EndpointID: v.endpoint.ID, DedupKey: "key", DedupUntil: time.Now().Add(time.Hour)}

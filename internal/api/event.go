@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/workflow"
+)
+
+func listEvents(ctx context.Context, c *call) (p page[meshhook.Event], err error) {
+	f := meshhook.EventFilter{Webhook: c.query.Get("webhook")}
+	limit, err := c.limit()
+	if err != nil {
+		return p, err
+	}
+	f.Limit = limit + 1 // one more tells that there is a next page
+	if f.Before, err = c.before(); err != nil {
+		return p, err
+	}
+	if f.Since, err = c.moment("since"); err != nil {
+		return p, err
+	}
+	if f.Until, err = c.moment("until"); err != nil {
+		return p, err
+	}
+	status, err := c.word("status", words(meshhook.EventStatuses()))
+	if err != nil {
+		return p, err
+	}
+	f.Status = meshhook.EventStatus(status)
+	list, err := c.project.Events(ctx, f)
+	return newest(list, limit, func(e meshhook.Event) meshhook.ID { return e.ID }), err
+}
+
+// EventView is an event with its body as expressions see it; one of the three at
+// most is there.
+type EventView struct {
+	meshhook.Event
+	Body       any `json:"body,omitempty" doc:"The body as data: JSON, or a form as an object."`
+	BodyText   any `json:"body_text,omitempty" doc:"The body of anything else that is text."`
+	BodyBase64 any `json:"body_base64,omitempty" doc:"The body of anything that is none."`
+}
+
+// ViewEvent returns an event as commands and the API show it.
+func ViewEvent(e meshhook.Event) EventView {
+	seen := workflow.EventContext(&e)
+	return EventView{e, seen["body"], seen["body_text"], seen["body_base64"]}
+}
+
+func showEvent(ctx context.Context, c *call) (EventView, error) {
+	id, err := c.id("event")
+	if err != nil {
+		return EventView{}, err
+	}
+	e, err := c.project.Event(ctx, id)
+	if err != nil {
+		return EventView{}, err
+	}
+	return ViewEvent(e), nil
+}
+
+// replayBody says how an event is run again.
+type replayBody struct {
+	Workflow string `json:"workflow,omitempty" doc:"Name or id of another workflow; the webhook's own when left out."`
+	Version  int    `json:"version,omitempty" doc:"Another version than the newest."`
+	Force    bool   `json:"force,omitempty" doc:"Run an event that was rejected all the same; audited."`
+}
+
+func replayEvent(ctx context.Context, c *call, body *replayBody) (run meshhook.Run, err error) {
+	id, err := c.id("event")
+	if err != nil {
+		return run, err
+	}
+	if body.Version < 0 {
+		return run, meshhook.Errorf(meshhook.CodeInvalid, "versions count from 1")
+	}
+	return c.project.Replay(ctx, meshhook.Replay{Event: id, Workflow: body.Workflow, Version: body.Version, Force: body.Force})
+}

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// A token is a project's. That there are other projects is seen, and new ones are
+// made, by the default project's admins only: the owners of the installation.
+
+func (c *call) projects(ctx context.Context) (list []meshhook.Project, owner bool, err error) {
+	list, err = c.Store.Projects(ctx)
+	own := slices.IndexFunc(list, func(p meshhook.Project) bool { return p.ID == c.token.ProjectID })
+	if err != nil || own < 0 {
+		return nil, false, err
+	}
+	if list[own].Name == meshhook.DefaultProject {
+		return list, true, nil
+	}
+	return list[own : own+1], false, nil
+}
+
+func listProjects(ctx context.Context, c *call) (page[meshhook.Project], error) {
+	list, _, err := c.projects(ctx)
+	if err != nil {
+		return page[meshhook.Project]{}, err
+	}
+	return paged(c, list, func(p meshhook.Project) string { return p.Name })
+}
+
+// projectBody is a new project.
+type projectBody struct {
+	Name string `json:"name"`
+}
+
+func createProject(ctx context.Context, c *call, body *projectBody) (meshhook.Project, error) {
+	_, owner, err := c.projects(ctx)
+	if err != nil {
+		return meshhook.Project{}, err
+	}
+	if !owner {
+		return meshhook.Project{}, meshhook.Errorf(meshhook.CodeForbidden, "only tokens of the project %s make projects", meshhook.DefaultProject)
+	}
+	return c.Store.CreateProject(ctx, body.Name, c.actor())
+}

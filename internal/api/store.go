@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/tail"
+)
+
+// Store is what the API asks of the installation.
+type Store interface {
+	// TokenByDigest returns the token with this SHA-256, or CodeNotFound.
+	TokenByDigest(ctx context.Context, digest []byte) (meshhook.Token, error)
+	// TouchTokens notes when tokens were last used.
+	TouchTokens(ctx context.Context, used map[meshhook.ID]time.Time) error
+	Projects(ctx context.Context) ([]meshhook.Project, error)
+	CreateProject(ctx context.Context, name string, by meshhook.Actor) (meshhook.Project, error)
+	// View returns one project as the actor sees and changes it.
+	View(project meshhook.ID, by meshhook.Actor) Project
+}
+
+// Project is what the API asks of one project, noun by noun.
+type Project interface {
+	Webhooks
+	Events
+	Workflows
+	Runs
+	Vault
+	Tokens
+	tail.Source
+	AuditLog(ctx context.Context, f meshhook.AuditFilter) ([]meshhook.AuditEntry, error)
+}
+
+// Webhooks is the part of Project that is about webhooks.
+type Webhooks interface {
+	Endpoint(ctx context.Context, pathOrID string) (meshhook.Endpoint, []meshhook.EndpointSecret, error)
+	Endpoints(ctx context.Context) ([]meshhook.Endpoint, error)
+	CreateEndpoint(ctx context.Context, e meshhook.Endpoint, secret meshhook.Secret) (meshhook.Endpoint, error)
+	// ChangeEndpoint lets change have the webhook as it is, and stores it.
+	ChangeEndpoint(ctx context.Context, pathOrID string, change func(*meshhook.Endpoint) error) (meshhook.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, pathOrID string) error
+	RotateEndpointSecret(ctx context.Context, pathOrID string, secret meshhook.Secret, grace time.Duration) error
+	// TestEndpoint sends a signed request to the daemon's own listener.
+	TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (Tested, error)
+}
+
+// Events is the part of Project that is about events.
+type Events interface {
+	Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error)
+	Events(ctx context.Context, f meshhook.EventFilter) ([]meshhook.Event, error)
+	// Replay starts another run on an event.
+	Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error)
+}
+
+// Workflows is the part of Project that is about workflows.
+type Workflows interface {
+	Workflow(ctx context.Context, nameOrID string) (meshhook.Workflow, error)
+	Workflows(ctx context.Context) ([]meshhook.Workflow, error)
+	Version(ctx context.Context, nameOrID string, number int) (meshhook.Version, error)
+	Versions(ctx context.Context, nameOrID string) ([]meshhook.Version, error)
+	Apply(ctx context.Context, name, description string, v meshhook.Version) (meshhook.Applied, error)
+	DeleteWorkflow(ctx context.Context, nameOrID string) error
+}
+
+// Runs is the part of Project that is about runs.
+type Runs interface {
+	Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
+	Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run, error)
+	StartRun(ctx context.Context, run meshhook.Run) error
+	CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
+	RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error)
+}
+
+// Vault is the part of Project that is about secrets.
+type Vault interface {
+	Secrets(ctx context.Context) ([]meshhook.VaultSecret, error)
+	SetSecret(ctx context.Context, name string, value meshhook.Secret) (created bool, err error)
+	DeleteSecret(ctx context.Context, name string) error
+}
+
+// Tokens is the part of Project that is about tokens.
+type Tokens interface {
+	Tokens(ctx context.Context) ([]meshhook.Token, error)
+	CreateToken(ctx context.Context, token meshhook.Token, digest []byte) (meshhook.Token, error)
+	RevokeToken(ctx context.Context, nameOrID string) (meshhook.Token, error)
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/tail"
+)
+
+const (
+	// maxStreams bounds the streams of one daemon: each holds a connection to the
+	// database that listens.
+	maxStreams = 64
+	// heartbeat is how often a silent stream says that it lives, for proxies.
+	heartbeat = 15 * time.Second
+	// recheck is how often a stream looks whether its token still holds.
+	recheck = time.Second
+	// streamWrite bounds one write: a client that does not read is let go.
+	streamWrite = 30 * time.Second
+)
+
+// kinds are the nouns that can be followed.
+func kinds() []string { return []string{"event", "run"} }
+
+// statuses are those of events, runs and steps, each once.
+func statuses() []string {
+	all := append(words(meshhook.EventStatuses()), words(meshhook.RunStatuses())...)
+	for _, s := range words(meshhook.StepStatuses()) {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// following reads what is to be followed.
+func (c *call) following() (o tail.Options, err error) {
+	o.Filter = meshhook.EntryFilter{Webhook: c.query.Get("webhook"), Workflow: c.query.Get("workflow")}
+	if o.Filter.Status, err = c.word("status", statuses()); err != nil {
+		return o, err
+	}
+	if o.Filter.Since, err = c.moment("since"); err != nil {
+		return o, err
+	}
+	if text := c.query.Get("kind"); text != "" {
+		o.Filter.Kinds = strings.Split(text, ",")
+		for _, kind := range o.Filter.Kinds {
+			if !slices.Contains(kinds(), kind) {
+				return o, malformed("kind=%s cannot be; use %s, with commas between them", clip(text), strings.Join(kinds(), ", "))
+			}
+		}
+	}
+	// Who comes back goes on where it was, and not where it began.
+	if last := c.request.Header.Get("Last-Event-ID"); last != "" {
+		cursor, err := meshhook.ParseCursor(last)
+		if err != nil {
+			return o, malformed("Last-Event-ID: %s", err.Error())
+		}
+		o.After, o.Filter.Since = &cursor, time.Time{}
+	}
+	return o, nil
+}
+
+// streamEntries follows the journal as Server-Sent Events (WHATWG HTML, section
+// 9.2) until the client leaves, its token ends, or the daemon stops.
+func streamEntries(ctx context.Context, c *call) (any, error) {
+	o, err := c.following()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case c.streams <- struct{}{}:
+		defer func() { <-c.streams }()
+	default:
+		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "%d streams are open already", maxStreams)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	entries := make(chan meshhook.Entry)
+	ended := make(chan error, 1)
+	go func() { ended <- follow(ctx, c.project, o, entries) }()
+	defer func() { cancel(); <-ended }()
+
+	c.answered = true
+	s := &events{writer: c.writer, control: http.NewResponseController(c.writer)}
+	if err := s.begin(); err != nil {
+		return nil, nil //nolint:nilerr // the client has left
+	}
+	c.pump(ctx, s, entries, ended)
+	return nil, nil
+}
+
+// follow hands entries over until ctx ends or the journal cannot be followed.
+func follow(ctx context.Context, source tail.Source, o tail.Options, entries chan<- meshhook.Entry) error {
+	for e, err := range tail.Follow(ctx, source, o) {
+		if err != nil {
+			return err
+		}
+		select {
+		case entries <- e:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// pump writes what comes, and heartbeats in between.
+func (c *call) pump(ctx context.Context, s *events, entries <-chan meshhook.Entry, ended chan error) {
+	beat, check := time.NewTicker(c.Heartbeat), time.NewTicker(recheck)
+	defer beat.Stop()
+	defer check.Stop()
+	for {
+		var err error
+		select {
+		case e := <-entries:
+			err = s.entry(e)
+			beat.Reset(c.Heartbeat)
+		case <-beat.C:
+			err = s.comment("alive")
+		case now := <-check.C:
+			_, err = c.tokens.find(ctx, c.digest, now)
+			if meshhook.ErrorCode(err) != meshhook.CodeNotFound {
+				err = nil // a database that is away takes no token back
+			}
+		case <-c.stopped:
+			return
+		case <-ctx.Done():
+			return
+		case err := <-ended:
+			c.Log.Error("a stream cannot go on", "error", err)
+			ended <- err // for whoever waits for the end
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// events writes Server-Sent Events.
+type events struct {
+	writer  http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (s *events) begin() error {
+	header := s.writer.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold it back
+	// The server's deadlines are those of a request that comes and goes.
+	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	s.writer.WriteHeader(http.StatusOK)
+	return s.write("retry: 1000\n\n")
+}
+
+func (s *events) entry(e meshhook.Entry) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return s.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", e.Cursor, e.Kind, text))
+}
+
+func (s *events) comment(text string) error { return s.write(": " + text + "\n\n") }
+
+func (s *events) write(text string) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+		return err
+	}
+	if _, err := s.writer.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

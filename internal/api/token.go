@@ -1,0 +1,50 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+func listTokens(ctx context.Context, c *call) (page[meshhook.Token], error) {
+	list, err := c.project.Tokens(ctx)
+	if err != nil {
+		return page[meshhook.Token]{}, err
+	}
+	return paged(c, list, func(t meshhook.Token) string { return t.Name })
+}
+
+// tokenBody says what a token is to be.
+type tokenBody struct {
+	Name      string            `json:"name,omitempty" doc:"By which it is listed and revoked; one is made when left out."`
+	Role      meshhook.Role     `json:"role,omitempty" doc:"read, write or admin; read when left out."`
+	ExpiresIn meshhook.Duration `json:"expires_in,omitzero" doc:"How long it is valid; for ever when left out." example:"720h"`
+}
+
+// tokenView is a token at the one moment at which it is shown.
+type tokenView struct {
+	meshhook.Token
+	Text string `json:"token" doc:"The token itself: shown this once."`
+}
+
+func createToken(ctx context.Context, c *call, body *tokenBody) (tokenView, error) {
+	now := time.Now()
+	token := meshhook.Token{ID: meshhook.NewID(), Name: body.Name, Role: body.Role}
+	if body.ExpiresIn != 0 {
+		until := now.Add(body.ExpiresIn.Std()).UTC().Truncate(time.Millisecond)
+		token.ExpiresAt = &until
+	}
+	if err := token.Validate(now); err != nil {
+		return tokenView{}, err
+	}
+	text := meshhook.NewToken()
+	digest, _ := meshhook.TokenDigest(text)
+	token, err := c.project.CreateToken(ctx, token, digest[:])
+	return tokenView{token, text.Reveal()}, err
+}
+
+func revokeToken(ctx context.Context, c *call) (deleted, error) {
+	_, err := c.project.RevokeToken(ctx, c.name())
+	return c.gone(err)
+}

@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+// newAPI makes the handler of /api/.
+func (d *Daemon) newAPI() (*api.Handler, error) {
+	return api.New(api.Options{
+		Store: installation{d.db, d}, Log: d.log, Version: d.version, Check: func(e meshhook.Endpoint) error { return ingress.Check(e, SchemaOptions(d.config, nil)) },
+		URL:     func(path string) string { return WebhookURL(d.config, path) },
+		Sender:  func(r *http.Request) netip.Addr { return ingress.Sender(r, d.config.TrustedProxies) },
+		MaxBody: int64(d.config.Ingress.MaxBody),
+	})
+}
+
+// installation is the database as the API sees it.
+type installation struct {
+	*Database
+	daemon *Daemon
+}
+
+// View returns one project as the actor sees it.
+func (i installation) View(project meshhook.ID, by meshhook.Actor) api.Project {
+	return tenant{i.Tenant(project).As(by), i.daemon}
+}
+
+// tenant is a project as the API sees it: the store's, and what takes more than
+// the store.
+type tenant struct {
+	*postgres.Tenant
+	daemon *Daemon
+}
+
+// Replay starts another run on an event. That a rejected one would be rejected again
+// is a conflict: it is no fault of who asks for it.
+func (t tenant) Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error) {
+	e, err := t.Event(ctx, r.Event)
+	if err != nil {
+		return meshhook.Run{}, err
+	}
+	judge := ingress.NewJudge(ingress.Options{PublicURL: t.daemon.config.PublicURL, Fetch: t.daemon.fetch, Schema: SchemaOptions(t.daemon.config, nil)})
+	run, err := NewReplayer(t.Tenant, judge).Start(ctx, &e, r)
+	if rejected, ok := errors.AsType[*meshhook.Error](err); ok && e.Status == meshhook.EventRejected && rejected.Code != meshhook.CodeNotFound && rejected.Code != meshhook.CodeUnavailable {
+		rejected.Code = meshhook.CodeConflict
+	}
+	if err != nil {
+		return run, err
+	}
+	return t.Run(ctx, run.ID)
+}
+
+// TestEndpoint sends a signed request to this daemon's public listener, or, where
+// it has none, to that of the daemon beside it.
+func (t tenant) TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (api.Tested, error) {
+	d := t.daemon
+	listen := d.Addr(roleIngress)
+	if listen == "" {
+		listen = d.config.Listen
+	}
+	reply, err := d.db.SendTest(ctx, Test{
+		Config: d.config, Listen: listen, Endpoint: e, Header: header, Body: body, Version: d.version,
+	})
+	if meshhook.ErrorCode(err) == meshhook.CodeInternal {
+		err = meshhook.Errorf(meshhook.CodeConflict, "the test could not be sent: %w", err)
+	}
+	return api.Tested{Status: reply.Status, Body: string(reply.Body), DurationMS: reply.Duration.Milliseconds()}, err
+}
+
+// guarded lets a request through that has the token; without a token to have,
+// everybody.
+func guarded(token meshhook.Secret, next http.Handler) http.Handler {
+	if token.IsZero() {
+		return next
+	}
+	want := sha256.Sum256([]byte(token.Reveal()))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		have := sha256.Sum256([]byte(strings.TrimSpace(text)))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(have[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="meshhook metrics"`)
+			respond(w, http.StatusUnauthorized, "the metrics need the token that metrics_token is")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,157 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/certs"
+	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
+)
+
+// SampleBody is what a test sends when it is not told what.
+const SampleBody = `{"hello":"world"}`
+
+// WebhookURL is how the world reaches a webhook, as far as the configuration
+// knows.
+func WebhookURL(c *config.Config, path string) string { return PublicURL(c) + ingress.Prefix + path }
+
+// PublicURL is how the world reaches the listener for webhooks, as far as the
+// configuration knows.
+func PublicURL(c *config.Config) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		port = "8080" // not reached: the configuration is validated
+	}
+	switch domains := c.TLS.ACME.Domains; {
+	case len(domains) > 0: // the port of the world is 443: certificates are fetched through it
+		return "https://" + domains[0]
+	case c.TLS.IsOn():
+		return "https://localhost:" + port
+	default:
+		return "http://localhost:" + port
+	}
+}
+
+// Sign returns the method and the headers of a sample request, or why it cannot
+// be signed.
+func Sign(verifier *signature.Verifier, e meshhook.Endpoint, url string, body []byte, secret meshhook.Secret) (method string, header http.Header, err error) {
+	method = http.MethodPost
+	if !slices.Contains(e.Methods, method) {
+		method = e.Methods[0]
+	}
+	header, err = verifier.Sign(signature.Request{Method: method, URL: url, Body: body, Now: time.Now()}, signature.Key{Value: secret}, meshhook.NewID().String())
+	return method, header, err
+}
+
+// Test is a request to a webhook of a public listener on this machine.
+type Test struct {
+	Config *config.Config
+	// Listen is the address that the listener was told.
+	Listen   string
+	Endpoint meshhook.Endpoint
+	// Header is what is sent beside the signature; Body is SampleBody when nil.
+	Header  http.Header
+	Body    []byte
+	Version string
+}
+
+// SendTest signs the request with the webhook's newest secret and sends it.
+func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) {
+	secret, err := db.liveSecret(ctx, t.Endpoint.ID)
+	if err != nil {
+		return egress.Reply{}, err
+	}
+	verifier, err := signature.New(t.Endpoint.Verification)
+	if err != nil {
+		return egress.Reply{}, err
+	}
+	if t.Body == nil {
+		t.Body = []byte(SampleBody)
+	}
+	key := signature.Key{Value: secret}
+	method, header, err := Sign(verifier, t.Endpoint, verifier.SignedURL(WebhookURL(t.Config, t.Endpoint.Path), key), t.Body, secret)
+	if err != nil {
+		return egress.Reply{}, err
+	}
+	header.Set("Content-Type", "application/json")
+	for name, values := range t.Header {
+		header[name] = values
+	}
+	base, client, err := t.dialer()
+	if err != nil {
+		return egress.Reply{}, err
+	}
+	defer client.Close()
+	reply, err := client.Do(ctx, egress.Call{
+		Method: method, URL: verifier.SignedURL(base+ingress.Prefix+t.Endpoint.Path, key), Header: header, Body: t.Body,
+	})
+	if err != nil {
+		host, _ := listening(t.Listen)
+		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
+	}
+	return reply, nil
+}
+
+// dialer returns where the listener on this machine is reached, and a client for
+// it. Where it speaks TLS, its certificate is checked by the name that stands in it,
+// whatever the address is.
+func (t Test) dialer() (base string, client *egress.Client, err error) {
+	host, network := listening(t.Listen)
+	o := egress.Options{Allow: network, UserAgent: "meshhook/" + t.Version}
+	base = "http://" + host
+	switch acme := t.Config.TLS.ACME; {
+	case t.Config.TLS.CertFile != "":
+		base = "https://" + host
+		o.RootCAs, o.ServerName, err = certs.Trust(t.Config.TLS.CertFile)
+	case len(acme.Domains) > 0:
+		base, o.ServerName = "https://"+host, acme.Domains[0]
+		o.RootCAs, err = certs.TrustACME(ACMEDir(t.Config), acme.Domains[0])
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	client, err = egress.New(o)
+	return base, client, err
+}
+
+// liveSecret returns the newest secret by which a webhook verifies now.
+func (db *Database) liveSecret(ctx context.Context, endpoint meshhook.ID) (meshhook.Secret, error) {
+	all, err := db.LiveEndpoints(ctx)
+	if err != nil {
+		return meshhook.Secret{}, err
+	}
+	for _, live := range all {
+		if live.Endpoint.ID == endpoint && len(live.Secrets) > 0 {
+			return live.Secrets[0].Value, nil // the newest comes first
+		}
+	}
+	return meshhook.Secret{}, nil
+}
+
+// listening is where a listener on this machine is reached, and the networks
+// that must be allowed for it.
+func listening(address string) (string, []netip.Prefix) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address, nil // not reached: the configuration is validated
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || err == nil && ip.IsUnspecified():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case err != nil: // a name, such as localhost
+		return address, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	return net.JoinHostPort(ip.String(), port), []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}
+}
