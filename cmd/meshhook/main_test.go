@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
+			"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
 		},
 		Setup: setup,
 	})

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -22,14 +23,23 @@ type successes struct {
 
 // write writes an answer; nothing else in this package does, but streams.
 func write(w http.ResponseWriter, status int, body any) error {
-	text, err := json.Marshal(body)
+	text, err := encode(body)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // a client that left does not read its answer
+	_, _ = w.Write(text) // a client that left does not read its answer
 	return nil
+}
+
+// encode makes a line of JSON, in which an expression stays as it was written.
+func encode(body any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(body)
+	return text.Bytes(), err
 }
 
 // fail answers with an error. What is a fault of ours, or of the database, is

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -79,6 +78,15 @@ func streamEntries(ctx context.Context, c *call) (any, error) {
 		defer func() { <-c.streams }()
 	default:
 		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "%d streams are open already", maxStreams)
+	}
+	// The place is known before the client hears that it is heard: what it causes
+	// from then on, it sees.
+	if o.After == nil {
+		begin, err := c.project.CursorAt(ctx, o.Filter.Since)
+		if err != nil {
+			return nil, err
+		}
+		o.After = &begin
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -163,11 +171,11 @@ func (s *events) begin() error {
 }
 
 func (s *events) entry(e meshhook.Entry) error {
-	text, err := json.Marshal(e)
+	text, err := encode(e)
 	if err != nil {
 		return err
 	}
-	return s.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", e.Cursor, e.Kind, text))
+	return s.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n", e.Cursor, e.Kind, text))
 }
 
 func (s *events) comment(text string) error { return s.write(": " + text + "\n\n") }

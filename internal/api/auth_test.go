@@ -1,0 +1,152 @@
+package api_test
+
+import (
+	"encoding/binary"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+func TestWhoIsLetIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token := h.tokens[meshhook.RoleRead]
+	soon := time.Now().Add(time.Hour)
+	past := time.Now().Add(-time.Second)
+	valid := newToken(t, h.project, "valid", meshhook.RoleRead, &soon)
+	expired := newToken(t, h.project, "expired", meshhook.RoleRead, &past)
+	for name, c := range map[string]struct {
+		values []string
+		status int
+	}{
+		"a token":                {[]string{"Bearer " + token}, 200},
+		"in lower case":          {[]string{"bearer " + token}, 200},
+		"with spaces":            {[]string{"Bearer   " + token}, 200},
+		"one that will expire":   {[]string{"Bearer " + valid}, 200},
+		"one that has expired":   {[]string{"Bearer " + expired}, 401},
+		"none":                   {nil, 401},
+		"an empty one":           {[]string{"Bearer "}, 401},
+		"no scheme":              {[]string{token}, 401},
+		"another scheme":         {[]string{"Basic " + token}, 401},
+		"a letter too many":      {[]string{"Bearer " + token + "a"}, 401},
+		"two":                    {[]string{"Bearer " + token, "Bearer " + token}, 401},
+		"another's":              {[]string{"Bearer " + meshhook.NewToken().Reveal()}, 401},
+		"the digest of one, hex": {[]string{"Bearer mhk_e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}, 401},
+	} {
+		re := h.as(t, "", "GET", "/api/webhooks", "", func(r *http.Request) { r.Header["Authorization"] = c.values })
+		require.Equal(t, c.status, re.status, name)
+		if c.status == 401 {
+			requireError(t, meshhook.CodeUnauthorized, re)
+		}
+	}
+	// It is nowhere but in the header.
+	require.Equal(t, 401, h.as(t, "", "GET", "/api/webhooks?access_token="+token, "").status)
+}
+
+func TestARevokedTokenOpensNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token := newToken(t, h.project, "guest", meshhook.RoleRead, nil)
+	require.Equal(t, 200, h.as(t, token, "GET", "/api/webhooks", "").status)
+	_, err := h.project.RevokeToken(t.Context(), "guest")
+	require.NoError(t, err)
+	revoked := time.Now()
+	require.Eventually(t, func() bool { return h.as(t, token, "GET", "/api/webhooks", "").status == 401 }, patience, 10*time.Millisecond)
+	require.Less(t, time.Since(revoked), time.Second)
+}
+
+func TestFailuresOfOneSenderAreLimited(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	from := func(address string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("X-Forwarded-For", address) }
+	}
+	known := h.tokens[meshhook.RoleRead]
+	require.Equal(t, 200, h.as(t, known, "GET", "/api/webhooks", "").status)
+	const address = "203.0.113.9"
+	for range api.MaxFailures {
+		require.Equal(t, 401, h.as(t, "nonsense", "GET", "/api/webhooks", "", from(address)).status)
+	}
+	re := h.as(t, meshhook.NewToken().Reveal(), "GET", "/api/webhooks", "", from(address))
+	require.Equal(t, 429, re.status)
+	requireError(t, meshhook.CodeRateLimited, re)
+	wait, err := strconv.Atoi(re.header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.Positive(t, wait)
+	require.LessOrEqual(t, wait, 60)
+	require.Equal(t, 429, h.as(t, "", "GET", "/api/webhooks", "", from(address)).status)
+	// Others come in, and so does who is known already.
+	require.Equal(t, 401, h.as(t, "nonsense", "GET", "/api/webhooks", "", from("203.0.113.10")).status)
+	require.Equal(t, 200, h.as(t, known, "GET", "/api/webhooks", "", from(address)).status)
+}
+
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	one, two := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+	far := netip.MustParseAddr("2001:db8:0:1::1")
+	h := api.NewThrottle()
+	for range api.MaxFailures - 1 {
+		api.Failed(h, one, now)
+	}
+	require.Zero(t, api.Wait(h, two, now))
+	api.Failed(h, two, now)
+	require.Equal(t, time.Minute, api.Wait(h, one, now), "a subscriber of IPv6 has a /64")
+	require.Zero(t, api.Wait(h, far, now))
+	require.Equal(t, time.Second, api.Wait(h, one, now.Add(59*time.Second)))
+	require.Zero(t, api.Wait(h, one, now.Add(time.Minute)))
+	api.Failed(h, one, now.Add(time.Minute))
+	require.Zero(t, api.Wait(h, one, now.Add(time.Minute)), "a new window")
+}
+
+// So many senders that each cannot be counted are counted as one, until the
+// memory is free again.
+func TestTheThrottlesMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	address := func(n uint32) netip.Addr {
+		return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n)))
+	}
+	h := api.NewThrottle()
+	for n := range uint32(api.MaxSenders) {
+		api.Failed(h, address(n), now)
+	}
+	for n := range uint32(api.MaxFailures) {
+		require.Zero(t, api.Wait(h, address(1<<24), now))
+		api.Failed(h, address(1<<24+n), now)
+	}
+	require.Positive(t, api.Wait(h, address(1<<25), now))
+	require.Zero(t, api.Wait(h, address(7), now), "whoever is counted alone is not concerned")
+	later := now.Add(time.Minute)
+	api.Failed(h, address(1<<26), later)
+	require.Zero(t, api.Wait(h, address(1<<27), later))
+}
+
+func TestWhenATokenWasUsedIsNoted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	handler, _ := h.inside(t, nil)
+	require.Equal(t, 200, answer(t, handler, h.tokens[meshhook.RoleRead], "GET", "/api/webhooks", "").Code)
+	more, err := handler.FlushUsed(t.Context())
+	require.NoError(t, err)
+	require.False(t, more)
+	tokens, err := h.project.Tokens(t.Context())
+	require.NoError(t, err)
+	for _, token := range tokens {
+		if token.Name == "read" {
+			require.WithinDuration(t, time.Now(), *token.LastUsedAt, time.Minute)
+		} else {
+			require.Nil(t, token.LastUsedAt)
+		}
+	}
+	more, err = handler.FlushUsed(t.Context())
+	require.NoError(t, err)
+	require.False(t, more)
+}

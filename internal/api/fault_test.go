@@ -1,0 +1,135 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+// store is the house's database as a handler of the test's own sees it.
+type store struct{ *postgres.DB }
+
+func (s store) View(project meshhook.ID, by meshhook.Actor) api.Project {
+	return view{s.Tenant(project).As(by)}
+}
+
+type view struct{ *postgres.Tenant }
+
+func (view) Replay(context.Context, meshhook.Replay) (meshhook.Run, error) {
+	return meshhook.Run{}, nil
+}
+
+func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte) (api.Tested, error) {
+	return api.Tested{}, nil
+}
+
+// text is a buffer that a log may write to at any time.
+type text struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *text) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *text) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+// inside is a handler beside the daemon's, whose options and log a test can reach.
+func (h house) inside(t *testing.T, change func(*api.Options)) (*api.Handler, *text) {
+	t.Helper()
+	log := &text{}
+	o := api.Options{
+		Store: store{h.db}, Log: slog.New(slog.NewJSONHandler(log, nil)), Version: "test",
+		Check:  func(meshhook.Endpoint) error { return nil },
+		URL:    func(path string) string { return "http://localhost/hooks/" + path },
+		Sender: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
+	}
+	if change != nil {
+		change(&o)
+	}
+	handler, err := api.New(o)
+	require.NoError(t, err)
+	return handler, log
+}
+
+func answer(t *testing.T, handler http.Handler, token, method, path, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+func requireFault(t *testing.T, status int, code meshhook.Code, w *httptest.ResponseRecorder) {
+	t.Helper()
+	require.Equal(t, status, w.Code)
+	re := reply{status: w.Code, header: w.Header(), text: w.Body.String()}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &re))
+	requireError(t, code, re)
+}
+
+// A fault of ours is told to the log, and to nobody else.
+func TestAPanicIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	handler, log := h.inside(t, func(o *api.Options) { o.Check = func(meshhook.Endpoint) error { panic("hush-hush") } })
+	w := answer(t, handler, h.tokens[meshhook.RoleAdmin], "POST", "/api/webhooks", `{"url_path":"x","workflow_id":"hello"}`)
+	requireFault(t, 500, meshhook.CodeInternal, w)
+	require.NotContains(t, w.Body.String(), "hush")
+	require.Contains(t, log.String(), "hush-hush")
+	require.Contains(t, log.String(), "fault_test.go")
+}
+
+func TestADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	handler, log := h.inside(t, nil)
+	require.Equal(t, 200, answer(t, handler, h.tokens[meshhook.RoleRead], "GET", "/api/webhooks", "").Code)
+	h.db.Close()
+	for _, path := range []string{"/api/webhooks", "/api/runs"} {
+		w := answer(t, handler, h.tokens[meshhook.RoleRead], "GET", path, "")
+		requireFault(t, 503, meshhook.CodeUnavailable, w)
+		require.Equal(t, "5", w.Header().Get("Retry-After"))
+		require.NotContains(t, w.Body.String(), "pool", "how the database is reached is no business of the client's")
+	}
+	require.Contains(t, log.String(), "closed pool")
+	_, err := handler.FlushUsed(t.Context())
+	require.Equal(t, meshhook.CodeUnavailable, meshhook.ErrorCode(err))
+}
+
+// A body that never comes whole, and a value that cannot be written.
+func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	handler, _ := h.inside(t, nil)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/secrets", broken{})
+	r.Header.Set("Authorization", "Bearer "+h.tokens[meshhook.RoleAdmin])
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	requireFault(t, 400, meshhook.CodeMalformed, w)
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, context.DeadlineExceeded }

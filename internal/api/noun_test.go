@@ -1,0 +1,214 @@
+package api_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+func TestEventsAreListedShownAndReplayed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.open(t)
+	before := time.Now()
+	var want []any
+	for _, body := range []string{`{"n":1}`, `{"n":2}`, `{"n":3}`} {
+		want = append([]any{h.event(t, "open", body)}, want...)
+	}
+	got, pages := h.pages(t, "/api/events?limit=2", "id")
+	require.Equal(t, want, got)
+	require.Equal(t, 2, pages)
+	after := url.QueryEscape(time.Now().Add(time.Minute).Format(time.RFC3339))
+	for query, n := range map[string]int{
+		"webhook=open": 3, "webhook=other": 0, "status=accepted": 3, "status=rejected": 0, "since=1h": 3, "since=" + after: 0,
+		"until=1h": 0, "until=" + after: 3, "since=" + url.QueryEscape(before.Format(time.RFC3339Nano)): 3, "limit=3": 3, "status=": 3,
+	} {
+		items, next := h.list(t, "/api/events?"+query)
+		require.Len(t, items, n, query)
+		require.Empty(t, next, query)
+	}
+	for _, query := range []string{"status=odd", "since=yesterday", "since=-1h", "until=x", "cursor=x", "limit=1.5"} {
+		require.Equal(t, 400, h.admin(t, "GET", "/api/events?"+query, "").status, query)
+	}
+
+	id := want[2].(string)
+	event := h.want(t, 200, "GET", "/api/events/"+id, "")
+	require.Equal(t, map[string]any{"n": float64(1)}, event["body"])
+	require.Equal(t, "open", event["webhook"])
+	require.NotEmpty(t, event["headers"])
+	require.Len(t, event["run_ids"], 1)
+
+	run := h.want(t, 201, "POST", "/api/events/"+id+"/replay", "")
+	require.Equal(t, id, run["event_id"])
+	require.Equal(t, "hello", run["workflow"])
+	h.want(t, 201, "POST", "/api/events/"+id+"/replay", `{"workflow":"hello","version":1}`)
+	h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/events/"+id+"/replay", `{"workflow":"nope"}`)
+	h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/events/"+id+"/replay", `{"version":9}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/events/"+id+"/replay", `{"version":-1}`)
+	h.refused(t, 404, meshhook.CodeNotFound, "GET", "/api/events/"+meshhook.NewID().String(), "")
+	event = h.want(t, 200, "GET", "/api/events/"+id, "")
+	require.Len(t, event["run_ids"], 3)
+
+	h.want(t, 200, "DELETE", "/api/webhooks/open", "")
+	re := h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/events/"+id+"/replay", "")
+	require.Contains(t, re.Error.Message, "is gone")
+}
+
+// What was rejected runs by force only, and that is written down.
+func TestARejectedEventIsReplayedByForceOnly(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"strict","workflow_id":"hello"}`)
+	var id string
+	require.Eventually(t, func() bool {
+		return h.want(t, 200, "POST", "/api/webhooks/strict/test", "")["status"] == float64(202)
+	}, patience, 20*time.Millisecond)
+	h.want(t, 200, "POST", "/api/webhooks/strict/test", `{"headers":{"X-Signature":"sha256=00"}}`)
+	events, _ := h.list(t, "/api/events?status=rejected")
+	require.Len(t, events, 1)
+	id = events[0]["id"].(string)
+	shown := h.want(t, 200, "GET", "/api/events/"+id, "")
+	require.Equal(t, "invalid_signature", shown["code"])
+	require.NotEmpty(t, shown["findings"])
+	re := h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/events/"+id+"/replay", "")
+	require.Contains(t, re.Error.Message, "invalid_signature")
+	run := h.want(t, 201, "POST", "/api/events/"+id+"/replay", `{"force":true}`)
+	audit, _ := h.list(t, "/api/audit?action=event.replayed")
+	require.Len(t, audit, 1)
+	require.Equal(t, "token:admin", audit[0]["actor"])
+	require.Equal(t, id, audit[0]["target"])
+	require.Equal(t, run["id"], audit[0]["detail"].(map[string]any)["run_id"])
+}
+
+func TestWorkflowsAndRuns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "MESHHOOK_ONLY=admin") // nobody drives the runs
+	re := h.admin(t, "POST", "/api/workflows", `{"definition":{"name":"sums","steps":[{"id":"a","transform":".event.body.n + 1"}]}}`)
+	require.Equal(t, 201, re.status, re.text)
+	require.Contains(t, re.header.Get("Location"), "/api/workflows/")
+	require.Equal(t, false, h.want(t, 200, "POST", "/api/workflows", `{"definition":{"steps":[{"transform":".event.body.n + 1","id":"a"}],"name":"sums"}}`)["changed"])
+	second := h.want(t, 200, "PUT", "/api/workflows/sums", `{"source":"name: sums\nsteps: [{id: a, transform: .event.body.n + 2}]\n"}`)
+	require.Equal(t, float64(2), second["workflow"].(map[string]any)["version"])
+
+	got, pages := h.pages(t, "/api/workflows?limit=1", "name")
+	require.Equal(t, []any{"hello", "sums"}, got)
+	require.Equal(t, 2, pages)
+	one := h.want(t, 200, "GET", "/api/workflows/sums?version=1", "")
+	require.Contains(t, one["source"], "n + 1")
+	require.Equal(t, float64(1), one["version"])
+	require.Contains(t, h.want(t, 200, "GET", "/api/workflows/"+one["id"].(string), "")["source"], "n + 2")
+	versions, pages := h.pages(t, "/api/workflows/sums/versions?limit=1", "version")
+	require.Equal(t, []any{float64(2), float64(1)}, versions)
+	require.Equal(t, 2, pages)
+	for path, status := range map[string]int{
+		"/api/workflows/sums?version=9": 404, "/api/workflows/sums?version=0": 400, "/api/workflows/sums?version=x": 400, "/api/workflows/nope": 404,
+		"/api/workflows/nope/versions": 404, "/api/workflows/sums/versions?cursor=x": 400, "/api/workflows/sums/versions?limit=0": 400,
+	} {
+		require.Equal(t, status, h.admin(t, "GET", path, "").status, path)
+	}
+	for body, says := range map[string]string{
+		`{}`: "in one form", `{"source":"a","definition":{}}`: "in one form", `{"source":"name: x\nsteps: []\n"}`: "workflow:",
+		`{"source":"name: x\nstepz: []\n"}`: "stepz", `{"definition":[]}`: "workflow:",
+	} {
+		re := h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/workflows", body)
+		require.Contains(t, re.Error.Message, says)
+	}
+	h.refused(t, 422, meshhook.CodeInvalid, "PUT", "/api/workflows/hello", `{"source":"name: sums\nsteps: [{id: a, transform: .}]\n"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "PUT", "/api/workflows/hello", `{"source":"x"}`)
+	h.refused(t, 404, meshhook.CodeNotFound, "PUT", "/api/workflows/nope", `{"source":"name: nope\nsteps: [{id: a, transform: .}]\n"}`)
+
+	run := h.want(t, 201, "POST", "/api/workflows/sums/runs", `{"body":{"n":1}}`)
+	require.Equal(t, "queued", run["status"])
+	require.Equal(t, float64(2), run["version"])
+	id := run["id"].(string)
+	h.want(t, 201, "POST", "/api/workflows/hello/runs", `{"body":"text"}`)
+	h.want(t, 201, "POST", "/api/workflows/hello/runs", ``)
+	h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/workflows/nope/runs", "")
+	ids, pages := h.pages(t, "/api/runs?limit=2", "id")
+	require.Len(t, ids, 3)
+	require.Equal(t, 2, pages)
+	for query, n := range map[string]int{"workflow=sums": 1, "status=queued": 3, "status=failed": 0, "since=1h": 3} {
+		items, _ := h.list(t, "/api/runs?"+query)
+		require.Len(t, items, n, query)
+	}
+	for _, query := range []string{"status=odd", "since=x", "cursor=x", "limit=0"} {
+		require.Equal(t, 400, h.admin(t, "GET", "/api/runs?"+query, "").status, query)
+	}
+	input, err := h.project.Run(t.Context(), meshhook.ID(uuid(t, id)))
+	require.NoError(t, err)
+	require.Equal(t, `{"n":1}`, string(input.Input))
+
+	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/runs/"+id+"/retry", "")
+	require.Equal(t, "canceled", h.want(t, 200, "POST", "/api/runs/"+id+"/cancel", "{}")["status"])
+	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/runs/"+id+"/cancel", "")
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/runs/"+id+"/retry", `{"from_step":"nope"}`)
+	require.Equal(t, "queued", h.want(t, 200, "POST", "/api/runs/"+id+"/retry", "")["status"])
+	require.Equal(t, float64(2), h.want(t, 200, "GET", "/api/runs/"+id, "")["attempt"])
+
+	re = h.refused(t, 409, meshhook.CodeConflict, "DELETE", "/api/workflows/sums", "")
+	require.Contains(t, re.Error.Message, "not over")
+	h.want(t, 200, "POST", "/api/runs/"+id+"/cancel", "")
+	h.want(t, 200, "DELETE", "/api/workflows/sums", "")
+	h.refused(t, 404, meshhook.CodeNotFound, "DELETE", "/api/workflows/sums", "")
+}
+
+func uuid(t *testing.T, text string) meshhook.ID {
+	t.Helper()
+	id, err := meshhook.ParseID(text)
+	require.NoError(t, err)
+	return id
+}
+
+func TestSecretsTokensProjectsAndTheAuditLog(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	require.Equal(t, map[string]any{"name": "crm", "created": true}, h.want(t, 201, "POST", "/api/secrets", `{"name":"crm","value":"hush-hush"}`))
+	require.Equal(t, false, h.want(t, 200, "POST", "/api/secrets", `{"name":"crm","value":"hush-hush-hush"}`)["created"])
+	for _, body := range []string{`{}`, `{"name":"crm"}`, `{"name":"crm","value":""}`, `{"name":"a-b","value":"x"}`, `{"name":"crm","value":null}`} {
+		h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/secrets", body)
+	}
+	re := h.admin(t, "GET", "/api/secrets", "")
+	require.Contains(t, re.text, `"crm"`)
+	require.NotContains(t, re.text, "hush")
+	h.want(t, 200, "DELETE", "/api/secrets/crm", "")
+	h.refused(t, 404, meshhook.CodeNotFound, "DELETE", "/api/secrets/crm", "")
+
+	made := h.want(t, 201, "POST", "/api/tokens", `{"name":"ci","role":"write","expires_in":"1h"}`)
+	require.Regexp(t, `^mhk_[A-Za-z0-9_-]{43}$`, made["token"])
+	require.Equal(t, "write", made["role"])
+	require.Equal(t, 200, h.as(t, made["token"].(string), "GET", "/api/runs", "").status)
+	require.Equal(t, "read", h.want(t, 201, "POST", "/api/tokens", "")["role"])
+	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/tokens", `{"name":"ci"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"role":"root"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"expires_in":"soon"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"expires_in":"999999h"}`)
+	re = h.admin(t, "GET", "/api/tokens", "")
+	require.NotContains(t, re.text, "mhk_")
+	require.NotContains(t, re.text, "digest")
+	h.want(t, 200, "DELETE", "/api/tokens/ci", "")
+	h.refused(t, 404, meshhook.CodeNotFound, "DELETE", "/api/tokens/ci", "")
+
+	require.Equal(t, "shop", h.want(t, 201, "POST", "/api/projects", `{"name":"shop"}`)["name"])
+	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/projects", `{"name":"shop"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/projects", `{"name":"The Shop"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/projects", `{}`)
+	got, pages := h.pages(t, "/api/projects?limit=1", "name")
+	require.Equal(t, []any{"default", "shop"}, got)
+	require.Equal(t, 2, pages)
+
+	actions, pages := h.pages(t, "/api/audit?actor=token:admin&limit=2", "action")
+	require.Equal(t, []any{"token.revoked", "token.created", "token.created", "secret.deleted", "secret.set", "secret.set"}, actions)
+	require.Equal(t, 3, pages)
+	items, _ := h.list(t, "/api/audit?action=secret.set&since=1h")
+	require.Len(t, items, 2)
+	items, _ = h.list(t, "/api/audit?since=1ns")
+	require.Empty(t, items)
+	for _, query := range []string{"since=x", "cursor=x", "limit=0"} {
+		require.Equal(t, 400, h.admin(t, "GET", "/api/audit?"+query, "").status, query)
+	}
+	require.NotContains(t, h.admin(t, "GET", "/api/audit", "").text, "hush")
+}
