@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -308,4 +309,33 @@ func TestADaemonOfWorkersHasNoAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, 404, answer.StatusCode)
+}
+
+// The page about the API names every route, and none that there is not.
+func TestThePageNamesEveryRoute(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/api.md")
+	require.NoError(t, err)
+	var want, got []string
+	for _, r := range api.Routes() {
+		want = append(want, r.Method+" "+r.Path)
+	}
+	for _, found := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /api/[^`]*)` \\|").FindAllStringSubmatch(string(page), -1) {
+		got = append(got, found[1])
+	}
+	require.ElementsMatch(t, want, got)
+}
+
+// What the page shows as a body is taken.
+func TestThePagesExampleIsTaken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	page, err := os.ReadFile("../../docs/api.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(page), "-d '{\n")
+	require.True(t, found)
+	body, _, found := strings.Cut("{\n"+rest, "\n}'")
+	require.True(t, found)
+	body = strings.Replace(body+"\n}", `"orders"`, `"hello"`, 1) // the workflow
+	require.Equal(t, "shop/orders", h.want(t, 201, "POST", "/api/webhooks", body)["url_path"])
 }

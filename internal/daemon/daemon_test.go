@@ -124,6 +124,28 @@ func TestADaemonServesHealthAndMetrics(t *testing.T) {
 	require.Contains(t, text, "meshhook_schema_mismatches_total 0")
 }
 
+// With a token to ask for, the metrics are shown to nobody else; health is.
+func TestMetricsCanBeGivenAToken(t *testing.T) {
+	t.Parallel()
+	const token = "metrics-metrics-metrics"
+	d, _ := start(t, settings(t, pgtest.URL(t), "MESHHOOK_METRICS_TOKEN="+token))
+	for header, want := range map[string]int{
+		"": 401, "Bearer " + token: 200, "bearer  " + token: 200, "Bearer": 401, "Bearer ": 401, token: 401, "Basic " + token: 401,
+		"Bearer " + token + "x": 401, "Bearer " + token[1:]: 401,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.Addr("admin")+"/metrics", http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", header)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, want, answer.StatusCode, header)
+		require.Equal(t, want == 401, answer.Header.Get("WWW-Authenticate") != "", header)
+	}
+	status, _ := get(t, d.Addr("admin"), "/readyz")
+	require.Equal(t, http.StatusOK, status)
+}
+
 // A change made by a command takes effect on every daemon in under a second.
 func TestAChangeReachesEveryDaemonWithinASecond(t *testing.T) {
 	t.Parallel()
