@@ -144,6 +144,7 @@ func TestSign_Refuses(t *testing.T) {
 		{"basic", "user", "", "the secret of scheme basic is user:password"},
 		{"none", "x", "", "scheme none takes no secret"},
 		{"svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "", "scheme svix signs a message id; give one"},
+		{"paypal", "9XL90610J3647323C", "msg_1", "only the provider has the private key of this scheme, so nothing can be signed here; send an event from the provider"},
 	} {
 		v := newVerifier(t, meshhook.Verification{Scheme: test.scheme})
 		header, err := v.Sign(signature.Request{Now: now()}, keys(test.secret)[0], test.id)
