@@ -76,6 +76,7 @@ func bodySchemes() []Scheme {
 			Prefix:             "sha1=",
 			SecretFromProvider: true,
 			SecretHint:         "the client secret of the app under Basic information in the Developer Hub",
+			Handshakes:         []Handshake{{Method: "HEAD"}},
 			Dedup:              ".event.body.id",
 			Docs:               "https://developers.intercom.com/docs/webhooks/setting-up-webhooks",
 		}),

@@ -71,14 +71,15 @@ const second = 'Read beside @trigger.dev/core 4.8.3 (npm), v3/webhooks, webhookP
 function simple(docs, { header, prefix = '', algorithm = 'sha256', encoding = 'hex', secret, body, headers = {}, more = [], beside }) {
   return (name) => write(name, recipe(beside), docs, [
     { name: 'event, non-ASCII', secret, headers: { ...json, ...headers, [header]: prefix + hmac(algorithm, secret, body, encoding) }, body },
-    ...more.map((m) => ({ ...m, secret: m.secret ?? secret, headers: { ...json, ...headers, [header]: prefix + hmac(algorithm, m.key ?? secret, m.body, encoding) }, key: undefined })),
+    ...more.map((m) => ({ ...m, secret: m.secret ?? secret, headers: m.headers ?? { ...json, ...headers, [header]: prefix + hmac(algorithm, m.key ?? secret, m.body, encoding) }, key: undefined })),
   ]);
 }
 
 const lemonsqueezy = simple('https://docs.lemonsqueezy.com/help/webhooks/signing-requests', { header: 'X-Signature', secret: 'lemon-secret-40-characters-at-most', headers: { 'X-Event-Name': 'order_created' },
   body: '{"meta":{"event_name":"order_created","custom_data":{"customer_id":25}},"data":{"type":"orders","id":"1","attributes":{"user_name":"Zoë 東京"}}}' });
 const intercom = simple('https://developers.intercom.com/docs/webhooks/webhook-notifications', { header: 'X-Hub-Signature', prefix: 'sha1=', algorithm: 'sha1', secret: 'b7a1d3c2-client-secret', beside: second,
-  body: '{"type":"notification_event","app_id":"a86dr8yl","data":{"type":"notification_event_data","item":{"type":"contact","name":"Zoë 東京"}},"id":"notif_ccd8a4d0-f965-11e3-a367-c779cae3e1b3","topic":"contact.created","delivery_attempts":1}' });
+  body: '{"type":"notification_event","app_id":"a86dr8yl","data":{"type":"notification_event_data","item":{"type":"contact","name":"Zoë 東京"}},"id":"notif_ccd8a4d0-f965-11e3-a367-c779cae3e1b3","topic":"contact.created","delivery_attempts":1}',
+  more: [{ name: 'HEAD when the endpoint URL is saved', method: 'HEAD', headers: {}, handshake: { status: 200, body: '' } }] });
 const typeform = simple('https://www.typeform.com/developers/webhooks/secure-your-webhooks/', { header: 'Typeform-Signature', prefix: 'sha256=', encoding: 'base64', secret: 'abc123', beside: second,
   body: '{"event_id":"LtWXD3crgy","event_type":"form_response","form_response":{"form_id":"lT4Z3j","token":"a3a12ec67a1365927098a606107fac15","answers":[{"type":"text","text":"Größe 東京"}]}}\n' });
 const vercel = simple('https://vercel.com/docs/webhooks/webhooks-api', { header: 'x-vercel-signature', algorithm: 'sha1', secret: 'vercel-whsec-1', beside: second,
