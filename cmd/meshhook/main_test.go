@@ -25,11 +25,16 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
-		},
-		Setup: setup,
+		Cmds:                verbs(),
+		Setup:               setup,
 	})
+}
+
+// verbs are those of testdata/README.md.
+func verbs() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
+	}
 }
 
 // scene is what a script has going; verbs find it by its key.
