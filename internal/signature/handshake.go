@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,7 +64,9 @@ type Place struct {
 type Value struct {
 	Place
 	Literal string `json:"literal,omitempty"`
-	// MAC is hex or base64 for the keyed hash; empty for the value itself.
+	// MAC is hex or base64 for the keyed hash; empty for the value itself. Of
+	// questions that are not signed, only a token68 is hashed, and no body of that
+	// form is taken: the key is that of the bodies, and whoever asks may be anybody.
 	MAC    string `json:"mac,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
 	// Raw tells that the literal is JSON and not text.
@@ -72,6 +75,9 @@ type Value struct {
 
 // maxAnswer bounds what of a request is sent back, in bytes.
 const maxAnswer = 4096
+
+// maxQuestion bounds what is hashed for anybody, in bytes.
+const maxQuestion = 128
 
 // Reply is what a handshake is answered with.
 type Reply struct {
@@ -186,13 +192,13 @@ func (h Handshake) reply(s Scheme, m *message, keys []Key) (*Reply, *Failure) {
 		r.Status = http.StatusOK
 	}
 	for name, value := range h.Headers {
-		text, failure := value.text(s, m, keys)
+		text, failure := value.text(h, s, m, keys)
 		if failure != nil {
 			return nil, failure
 		}
 		r.Header.Set(name, text)
 	}
-	text, failure := h.Text.text(s, m, keys)
+	text, failure := h.Text.text(h, s, m, keys)
 	if failure != nil {
 		return nil, failure
 	}
@@ -223,7 +229,7 @@ func (h Handshake) reply(s Scheme, m *message, keys []Key) (*Reply, *Failure) {
 func (h Handshake) object(s Scheme, m *message, keys []Key) ([]byte, *Failure) {
 	object := map[string]any{}
 	for name, value := range h.Fields {
-		text, failure := value.text(s, m, keys)
+		text, failure := value.text(h, s, m, keys)
 		if failure != nil {
 			return nil, failure
 		}
@@ -240,7 +246,7 @@ func (h Handshake) object(s Scheme, m *message, keys []Key) ([]byte, *Failure) {
 }
 
 // text is the value in a request's answer.
-func (v Value) text(s Scheme, m *message, keys []Key) (string, *Failure) {
+func (v Value) text(h Handshake, s Scheme, m *message, keys []Key) (string, *Failure) {
 	if v.Place == (Place{}) {
 		return v.Literal, nil
 	}
@@ -251,6 +257,9 @@ func (v Value) text(s Scheme, m *message, keys []Key) (string, *Failure) {
 	if v.MAC == "" {
 		return v.Prefix + text, nil
 	}
+	if !h.Signed && !isToken68(text) {
+		return "", refuse(ReasonBadHandshake, "the question is not 1 to %d letters, digits and marks of a token, so it is not answered", maxQuestion)
+	}
 	if len(keys) == 0 {
 		return "", refuse(ReasonNoSecret, "the webhook has no active secret, so the question cannot be answered")
 	}
@@ -258,10 +267,28 @@ func (v Value) text(s Scheme, m *message, keys []Key) (string, *Failure) {
 	if err != nil {
 		return "", refuse(ReasonBadSecret, "the webhook's secret cannot be used, so the question cannot be answered")
 	}
-	h := hmac.New(crypto.SHA256.New, key)
-	h.Write([]byte(text))
+	mac := hmac.New(crypto.SHA256.New, key)
+	mac.Write([]byte(text))
 	if v.MAC == "hex" {
-		return v.Prefix + hex.EncodeToString(h.Sum(nil)), nil
+		return v.Prefix + hex.EncodeToString(mac.Sum(nil)), nil
 	}
-	return v.Prefix + base64.StdEncoding.EncodeToString(h.Sum(nil)), nil
+	return v.Prefix + base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+}
+
+// hashesForAnybody tells whether the scheme answers a question that is not signed
+// with a keyed hash of it.
+func (s Scheme) hashesForAnybody() bool {
+	return slices.ContainsFunc(s.Handshakes, func(h Handshake) bool {
+		return !h.Signed && slices.ContainsFunc(slices.Collect(maps.Values(h.Fields)), func(v Value) bool { return v.MAC != "" })
+	})
+}
+
+// isToken68 tells whether a text is a short token68 (RFC 9110, section 11.2). JSON
+// objects and lists are none.
+func isToken68(text string) bool {
+	const marks = "-._~+/="
+	return text != "" && len(text) <= maxQuestion && !strings.ContainsFunc(text, func(c rune) bool {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		return !letter && !('0' <= c && c <= '9') && !strings.ContainsRune(marks, c)
+	})
 }

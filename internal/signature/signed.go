@@ -193,6 +193,16 @@ func (e *signedEngine) urls(m *message) []string {
 // checkCovered refuses content that the signature does not cover, for schemes
 // that sign the URL and a form, or the URL with the body's hash in it.
 func (e *signedEngine) checkCovered(m *message) *Failure {
+	if failure := e.checkLines(m); failure != nil {
+		return failure
+	}
+	if e.scheme.hashesForAnybody() && e.template.length(m) <= maxQuestion {
+		var signed strings.Builder
+		e.template.write(&signed, m)
+		if isToken68(signed.String()) {
+			return refuse(ReasonMismatch, "the body is nothing but a token, which anybody may have had signed as a question")
+		}
+	}
 	name := e.scheme.BodyHashQuery
 	if name == "" {
 		return nil
@@ -207,6 +217,23 @@ func (e *signedEngine) checkCovered(m *message) *Failure {
 	}
 	if len(m.request.Body) > 0 && m.document.form() == nil {
 		return refuse(ReasonMismatch, "the body is no form and the URL has no %s, so the signature does not cover it", name)
+	}
+	return nil
+}
+
+// checkLines refuses a line break in any of the signed lines but those of the
+// first field: with it the same lines could be read as other fields, such as the
+// topic of somebody else.
+func (e *signedEngine) checkLines(m *message) *Failure {
+	for _, p := range e.template {
+		if p.field != fieldLines {
+			continue
+		}
+		for _, name := range strings.Split(p.operand, ",")[1:] {
+			if strings.Contains(m.document.value(name), "\n") {
+				return refuse(ReasonMismatch, "the body's %s holds a line break, so that it is not clear what was signed", name)
+			}
+		}
 	}
 	return nil
 }
