@@ -38,13 +38,16 @@ func (p *certificateProver) proof(ctx context.Context, m *message, secret meshho
 	if failure != nil {
 		return nil, failure
 	}
-	text, failure := m.request.keyring.document(ctx, address)
+	text, failure := m.request.keys.get(ctx, wanted{name: address, url: address, chosen: true, check: func(text []byte) error {
+		_, err := readCertificate(text)
+		return err
+	}})
 	if failure != nil {
 		return nil, failure
 	}
-	certificate, failure := readCertificate(text)
-	if failure != nil {
-		return nil, failure
+	certificate, err := readCertificate(text)
+	if err != nil { // it could be read when it was fetched
+		return nil, refuse(ReasonBadCertificate, "the certificate of the signature cannot be read")
 	}
 	if now := m.request.Now; now.Before(certificate.NotBefore) || now.After(certificate.NotAfter) {
 		return nil, refuse(ReasonBadCertificate, "the certificate of the signature is not valid at this time")
@@ -83,44 +86,82 @@ func (p *certificateProver) address(m *message) (string, *Failure) {
 	if text == "" {
 		return "", refuse(ReasonMissingHeader, "the request names no certificate")
 	}
-	if !pinned(text, c.Hosts, c.Path) {
+	if !isCertificate(text, c) {
 		return "", refuse(ReasonBadCertificate, "the certificate's URL is not one of %s", strings.Join(c.Hosts, ", "))
 	}
 	return text, nil
 }
 
-// pinned tells whether a URL is https, on one of the hosts and below the path.
-func pinned(text string, hosts []string, path string) bool {
+// pinned reads a URL that is https and on one of the hosts, spelled as the
+// providers do, or is nil. That two spellings of one URL are not both taken keeps
+// strangers from having the same document fetched again and again.
+func pinned(text string, hosts []string) *url.URL {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" || u.Fragment != "" {
-		return false
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Fragment != "" || u.String() != text {
+		return nil
 	}
-	return strings.HasPrefix(u.Path, path) && !strings.Contains(u.Path, "..") &&
-		slices.ContainsFunc(hosts, func(pattern string) bool { return hostFits(strings.ToLower(u.Hostname()), pattern) })
+	if !slices.ContainsFunc(hosts, func(pattern string) bool { return hostFits(u.Host, pattern) }) {
+		return nil
+	}
+	return u
 }
 
-// hostFits compares a host with a pattern, in which a * stands for one label.
+// isCertificate tells whether a URL is that of a file in the place where the
+// provider has its certificates.
+func isCertificate(text string, c Certificate) bool {
+	u := pinned(text, c.Hosts)
+	if u == nil || u.RawPath != "" || u.RawQuery != "" || u.ForceQuery {
+		return false
+	}
+	file, ok := strings.CutPrefix(u.Path, c.Path)
+	return ok && strings.Trim(file, ".") != "" && !strings.ContainsFunc(file, func(c rune) bool {
+		return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
+}
+
+// hostFits compares a host with a pattern, in which a * stands for a region of AWS.
 func hostFits(host, pattern string) bool {
 	labels, wanted := strings.Split(host, "."), strings.Split(pattern, ".")
 	if len(labels) != len(wanted) {
 		return false
 	}
 	for i, want := range wanted {
-		if labels[i] == "" || want != "*" && labels[i] != want {
+		if want == "*" && !isRegion(labels[i]) || want != "*" && labels[i] != want {
 			return false
 		}
 	}
 	return true
 }
 
-func readCertificate(text []byte) (*x509.Certificate, *Failure) {
+// isRegion tells whether a label is written like a region of AWS: us-gov-west-1. It
+// must not be s3 or s3-us-west-2, since whoever has the bucket "sns" has those hosts.
+func isRegion(label string) bool {
+	words := strings.Split(label, "-")
+	last := len(words) - 1
+	if last < 2 || len(words[0]) != 2 {
+		return false
+	}
+	for i, word := range words {
+		rest := strings.Trim(word, "abcdefghijklmnopqrstuvwxyz")
+		if i == last {
+			rest = strings.Trim(word, "0123456789")
+		}
+		if word == "" || rest != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// readCertificate reads the first certificate of a PEM file.
+func readCertificate(text []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, refuse(ReasonBadCertificate, "what the certificate's URL gives is no certificate")
+		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "what the certificate's URL gives is no certificate in PEM")
 	}
 	certificate, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, refuse(ReasonBadCertificate, "the certificate of the signature cannot be read")
+		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "the certificate cannot be read: %w", err)
 	}
 	return certificate, nil
 }

@@ -218,7 +218,7 @@ func (h Handshake) reply(s Scheme, m *message, keys []Key) (*Reply, *Failure) {
 	}
 	if h.Confirm != "" {
 		address := m.document.value(h.Confirm)
-		if !pinned(address, s.Certificate.Hosts, "") {
+		if pinned(address, s.Certificate.Hosts) == nil {
 			return nil, refuse(ReasonBadHandshake, "the URL that would confirm the subscription is not one of the provider's")
 		}
 		r.Confirm = address

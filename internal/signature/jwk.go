@@ -36,6 +36,8 @@ type jsonWebKey struct {
 	N         string   `json:"n"`
 	E         string   `json:"e"`
 	K         string   `json:"k"`
+	// ExpiredAt is not null in Plaid's answers for keys that must not be trusted.
+	ExpiredAt any `json:"expired_at"`
 }
 
 // parseJWTKey reads a secret as the key of an algorithm: for HS the text itself,
@@ -118,9 +120,20 @@ func parseJWKS(algorithm string, text []byte) ([]jwk, error) {
 	return keys, nil
 }
 
+// checkKeySet says with CodeUnavailable that a document is no set of keys.
+func checkKeySet(text []byte) error {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &set); err != nil || len(set.Keys) == 0 {
+		return meshhook.Errorf(meshhook.CodeUnavailable, "the answer is no set of keys as RFC 7517 has it")
+	}
+	return nil
+}
+
 // serves tells whether a key is meant for signatures of the algorithm.
 func (j jsonWebKey) serves(algorithm string) bool {
-	if j.Use != "" && j.Use != "sig" || j.Algorithm != "" && j.Algorithm != algorithm {
+	if j.ExpiredAt != nil || j.Use != "" && j.Use != "sig" || j.Algorithm != "" && j.Algorithm != algorithm {
 		return false
 	}
 	if j.Ops == nil {

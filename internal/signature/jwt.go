@@ -24,6 +24,9 @@ var jwtAlgorithms = []string{
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
+// maxKeyID is the longest kid by which a key is looked up, in bytes.
+const maxKeyID = 256
+
 // jwtEngine verifies JSON Web Tokens (RFC 7519). The algorithm is the endpoint's
 // and never the token's word (RFC 8725, section 3.1), and a public key never
 // serves as the key of an HMAC.
@@ -132,20 +135,21 @@ func (e *jwtEngine) fetchedSigner(ctx context.Context, r Request, text, kid stri
 	if e.scheme.JWT.KeyLookup {
 		return e.lookedUpSigner(ctx, r, text, kid, keys, f)
 	}
-	for _, get := range []func(context.Context, string) ([]byte, *Failure){r.keyring.document, r.keyring.renewed} {
-		document, failure := get(ctx, e.scheme.JWT.JWKSURL)
+	address := e.scheme.JWT.JWKSURL
+	for _, renew := range []bool{false, true} { // the key may be a new one
+		document, failure := r.keys.get(ctx, wanted{name: address, url: address, renew: renew, check: checkKeySet})
 		if failure != nil {
 			return Key{}, failure
 		}
 		candidates, err := parseJWKS(e.scheme.Algorithm, document)
-		if err != nil {
-			return Key{}, unusable(e.scheme.JWT.JWKSURL, err)
+		if err != nil && renew {
+			return Key{}, unfetched(address + ": " + err.Error())
 		}
 		f.Secrets = len(candidates)
 		if e.signedBy(text, kid, candidates) {
 			return Key{}, nil
 		}
-		if kid == "" || slices.ContainsFunc(candidates, func(c jwk) bool { return c.id == kid }) {
+		if err == nil && (kid == "" || slices.ContainsFunc(candidates, func(c jwk) bool { return c.id == kid })) {
 			break // the key is known, and it is not its signature
 		}
 	}
@@ -154,42 +158,63 @@ func (e *jwtEngine) fetchedSigner(ctx context.Context, r Request, text, kid stri
 
 // lookedUpSigner asks for the key by its id, with the secret as credentials.
 func (e *jwtEngine) lookedUpSigner(ctx context.Context, r Request, text, kid string, keys []Key, f *Findings) (Key, *Failure) {
+	if kid == "" || len(kid) > maxKeyID {
+		return Key{}, refuse(ReasonBadToken, "the token does not name its key (kid) in 1 to %d bytes", maxKeyID)
+	}
+	var unanswered *Failure
 	for _, key := range keys {
 		client, secret, ok := strings.Cut(key.Value.Reveal(), ":")
-		if !ok {
+		if !ok || client == "" || secret == "" {
 			f.BadSecrets++
 			continue
 		}
 		f.Secrets++
-		body, err := json.Marshal(map[string]string{"client_id": client, "secret": secret, "key_id": kid})
-		if err != nil {
-			return Key{}, unusable(e.scheme.JWT.JWKSURL, err)
-		}
-		document, failure := r.keyring.answer(ctx, e.scheme.JWT.JWKSURL+"#"+kid, e.scheme.JWT.JWKSURL, body)
-		if failure != nil {
-			return Key{}, failure
-		}
-		var answer struct {
-			Key json.RawMessage `json:"key"`
-		}
-		if err := json.Unmarshal(document, &answer); err != nil {
-			return Key{}, unusable(e.scheme.JWT.JWKSURL, err)
-		}
-		candidates, err := parseJWKS(e.scheme.Algorithm, answer.Key)
-		if err != nil {
-			return Key{}, unusable(e.scheme.JWT.JWKSURL, err)
+		candidates, failure := e.lookUp(ctx, r, client, secret, kid)
+		if failure != nil { // other credentials may do
+			unanswered = failure
+			continue
 		}
 		if e.signedBy(text, kid, candidates) {
 			return key, nil
 		}
 	}
+	if unanswered != nil {
+		return Key{}, unanswered
+	}
 	return Key{}, noMatch(keys, f, "the token's signature does not fit the key that its kid names")
 }
 
-func unusable(url string, err error) *Failure {
-	f := refuse(ReasonKeysUnavailable, "the keys of the signature could not be read, so nothing can be verified now; send it again later")
-	f.Findings.Fetch = url + ": " + err.Error()
-	return f
+// lookUp asks for one key. Answers are kept apart by the credentials as well, so
+// that those of one endpoint that are wrong do not stand in the way of another's.
+func (e *jwtEngine) lookUp(ctx context.Context, r Request, client, secret, kid string) ([]jwk, *Failure) {
+	address := e.scheme.JWT.JWKSURL
+	body, err := json.Marshal(map[string]string{"client_id": client, "secret": secret, "key_id": kid})
+	if err != nil { // of texts: cannot happen
+		return nil, unfetched(err.Error())
+	}
+	document, failure := r.keys.get(ctx, wanted{
+		name: address + "#" + hex.EncodeToString(digest([]byte(address), string(body))), url: address, body: body, chosen: true,
+		check: func(document []byte) error { _, err := readLookedUp(e.scheme.Algorithm, document); return err },
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	keys, err := readLookedUp(e.scheme.Algorithm, document)
+	if err != nil { // it could be read when it was fetched
+		return nil, unfetched(address + ": " + err.Error())
+	}
+	return keys, nil
+}
+
+// readLookedUp reads the answer to a look-up: {"key": {…}}.
+func readLookedUp(algorithm string, document []byte) ([]jwk, error) {
+	var answer struct {
+		Key json.RawMessage `json:"key"`
+	}
+	if err := json.Unmarshal(document, &answer); err != nil || answer.Key == nil {
+		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "the answer is not JSON with a key in it")
+	}
+	return parseJWKS(algorithm, answer.Key)
 }
 
 // signedBy tells whether one of the keys signed the token. A token that names its

@@ -163,9 +163,9 @@ const (
 type Certificate struct {
 	Header string `json:"header,omitempty"`
 	Field  string `json:"field,omitempty"`
-	// Hosts are host names; a * stands for one label.
+	// Hosts are host names; a * stands for a region of AWS.
 	Hosts []string `json:"hosts,omitempty"`
-	// Path is how the URL's path begins.
+	// Path is how the URL's path begins; what follows is the name of a file.
 	Path string `json:"path,omitempty"`
 	// VersionField is the path in the body of the signature's version, and Versions
 	// are the hashes that they stand for.

@@ -160,7 +160,8 @@ func (e *signedEngine) place() string {
 func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byte, keys []Key, f *Findings) (Key, *Failure) {
 	f.SignedLength = e.template.length(m)
 	urls := e.urls(m)
-	if len(keys) == 0 && e.scheme.SecretOptional && e.scheme.SecretFormat == SecretIdentifier {
+	anyone := len(keys) == 0 && e.scheme.SecretOptional && e.scheme.SecretFormat == SecretIdentifier
+	if anyone {
 		keys = []Key{{}} // any identifier will do
 	}
 	for _, key := range keys {
@@ -178,6 +179,9 @@ func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byt
 				return key, nil
 			}
 		}
+	}
+	if anyone {
+		return Key{}, refuse(ReasonMismatch, "the signature in %s does not fit the request", e.place())
 	}
 	return Key{}, noMatch(keys, f, "the signature in %s does not fit the request and the secret", e.place())
 }

@@ -25,7 +25,7 @@ type Request struct {
 	// for a request that has just come.
 	Presented *Presented
 
-	keyring *Keyring
+	keys *source
 }
 
 // Presented is the digest of a credential, as Digest makes it.
@@ -43,7 +43,7 @@ type Verifier struct {
 	scheme        Scheme
 	engine        engine
 	secretHeaders []string
-	keyring       *Keyring
+	keys          *source
 }
 
 // engine is what a kind of scheme knows how to do.
@@ -77,7 +77,7 @@ func New(v meshhook.Verification) (*Verifier, error) {
 // schemes whose keys are fetched refuse everything as ReasonKeysUnavailable.
 func (v *Verifier) WithKeyring(k *Keyring) *Verifier {
 	with := *v
-	with.keyring = k
+	with.keys = &source{keyring: k}
 	return &with
 }
 
@@ -118,7 +118,7 @@ func (v *Verifier) Scheme() Scheme { return v.scheme }
 // ReasonKeysUnavailable says that nothing is known of the request.
 func (v *Verifier) Verify(ctx context.Context, r Request, keys []Key) (Key, *Failure) {
 	findings := Findings{Scheme: v.scheme.Name, Tolerance: v.scheme.Tolerance}
-	r.keyring = v.keyring
+	r.keys = v.keys
 	key, failure := v.engine.verify(ctx, r, keys, &findings)
 	if failure == nil {
 		return key, nil
