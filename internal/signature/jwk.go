@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -49,8 +50,8 @@ func parseJWTKey(algorithm string, secret meshhook.Secret) ([]jwk, error) {
 		return parseJWKS(algorithm, []byte(text))
 	}
 	if strings.HasPrefix(algorithm, "HS") {
-		if strings.HasPrefix(text, "-----BEGIN ") {
-			return nil, meshhook.Errorf(meshhook.CodeInvalid, "the secret is a PEM key, which %s cannot use; set algorithm to that of the sender, like RS256", algorithm)
+		if isPublicKey(text) {
+			return nil, meshhook.Errorf(meshhook.CodeInvalid, "the secret is a public or private key, which %s cannot use; set algorithm to that of the sender, like RS256", algorithm)
 		}
 		key, err := keyBytes(SecretRaw, secret)
 		return []jwk{{key: key}}, err
@@ -151,7 +152,7 @@ func (j jsonWebKey) serves(algorithm string) bool {
 func (j jsonWebKey) key(algorithm string) any {
 	switch kind := algorithm[:2]; {
 	case kind == "HS" && j.Type == "oct":
-		if key, err := base64.RawURLEncoding.DecodeString(j.K); err == nil && len(key) > 0 {
+		if key, err := base64.RawURLEncoding.DecodeString(j.K); err == nil && len(bytes.Trim(key, "\x00")) > 0 { // as in keyBytes
 			return key
 		}
 	case (kind == "RS" || kind == "PS") && j.Type == "RSA":
@@ -159,7 +160,7 @@ func (j jsonWebKey) key(algorithm string) any {
 	case kind == "ES" && j.Type == "EC":
 		return j.ecdsa(algorithm)
 	case kind == "Ed" && j.Type == "OKP" && j.Curve == "Ed25519":
-		if key, err := base64.RawURLEncoding.DecodeString(j.X); err == nil && len(key) == ed25519.PublicKeySize {
+		if key, err := base64.RawURLEncoding.DecodeString(j.X); err == nil && len(key) == ed25519.PublicKeySize && !smallOrder(key) {
 			return ed25519.PublicKey(key)
 		}
 	}
@@ -169,11 +170,11 @@ func (j jsonWebKey) key(algorithm string) any {
 func (j jsonWebKey) rsa() any {
 	n, err := base64.RawURLEncoding.DecodeString(j.N)
 	e, err2 := base64.RawURLEncoding.DecodeString(j.E)
-	if err != nil || err2 != nil || len(e) == 0 || len(e) > 4 || len(n) > 2048 {
+	if err != nil || err2 != nil || len(e) > 4 {
 		return nil
 	}
 	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-	if strongRSA(key) != nil || key.E < 3 || key.E%2 == 0 {
+	if strongRSA(key) != nil {
 		return nil
 	}
 	return key

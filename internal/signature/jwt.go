@@ -6,7 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +26,10 @@ var jwtAlgorithms = []string{
 
 // maxKeyID is the longest kid by which a key is looked up, in bytes.
 const maxKeyID = 256
+
+// maxTokenTime is the last time that a token may name, in Unix seconds: the end of
+// the year 9999.
+const maxTokenTime = 253402300799
 
 // jwtEngine verifies JSON Web Tokens (RFC 7519). The algorithm is the endpoint's
 // and never the token's word (RFC 8725, section 3.1), and a public key never
@@ -80,7 +84,7 @@ func (e *jwtEngine) verify(ctx context.Context, r Request, keys []Key, f *Findin
 	}
 	claims := jwt.MapClaims{}
 	token, _, err := e.parser.ParseUnverified(text, claims)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which base64 would skip
 		return Key{}, refuse(ReasonMalformedHeader, "the header %s holds no JSON Web Token", e.scheme.Header)
 	}
 	f.Signatures, f.Token = 1, describe(token, claims)
@@ -90,7 +94,8 @@ func (e *jwtEngine) verify(ctx context.Context, r Request, keys []Key, f *Findin
 	if _, critical := token.Header["crit"]; critical { // RFC 7515, section 4.1.11
 		return Key{}, refuse(ReasonBadToken, "the token has critical extensions, none of which are known here")
 	}
-	key, failure := e.signer(ctx, r, text, f.Token.KeyID, keys, f)
+	kid, _ := token.Header["kid"].(string)
+	key, failure := e.signer(ctx, r, text, kid, keys, f)
 	if failure != nil {
 		return Key{}, failure
 	}
@@ -251,7 +256,11 @@ func (e *jwtEngine) sign(r Request, key Key, id string) (http.Header, error) {
 	if e.scheme.JWT.Audience != "" {
 		claims["aud"] = e.scheme.JWT.Audience
 	}
-	text, err := jwt.NewWithClaims(e.method, claims).SignedString([]byte(key.Value.Reveal()))
+	signers, err := parseJWTKey(e.scheme.Algorithm, key.Value)
+	if err != nil {
+		return nil, err
+	}
+	text, err := jwt.NewWithClaims(e.method, claims).SignedString(signers[0].key)
 	if err != nil {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the token cannot be signed: %w", err)
 	}
@@ -264,11 +273,11 @@ func (e *jwtEngine) sign(r Request, key Key, id string) (http.Header, error) {
 // known who says it.
 func (e *jwtEngine) checkClaims(r Request, claims jwt.MapClaims, f *Findings) *Failure {
 	asked, leeway := e.scheme.JWT, e.scheme.Tolerance.Std()
-	expires, bad := claims.GetExpirationTime()
-	before, bad2 := claims.GetNotBefore()
-	issued, bad3 := claims.GetIssuedAt()
+	expires, bad := claimedTime(claims, "exp")
+	before, bad2 := claimedTime(claims, "nbf")
+	issued, bad3 := claimedTime(claims, "iat")
 	switch {
-	case errors.Join(bad, bad2, bad3) != nil:
+	case bad || bad2 || bad3:
 		return refuse(ReasonUnreadableTimestamp, "a time in the token is not a number of Unix seconds")
 	case expires == nil && asked.MaxAge == 0:
 		return refuse(ReasonBadToken, "the token never expires; it needs exp")
@@ -279,7 +288,7 @@ func (e *jwtEngine) checkClaims(r Request, claims jwt.MapClaims, f *Findings) *F
 	case asked.MaxAge != 0 && issued == nil:
 		return refuse(ReasonBadToken, "the token does not say when it was issued; it needs iat")
 	case asked.MaxAge != 0:
-		if failure := checkSkew(r.Now.Sub(issued.Time), asked.MaxAge.Std(), f); failure != nil {
+		if failure := checkSkew(r.Now.Sub(*issued), asked.MaxAge.Std(), f); failure != nil {
 			return failure
 		}
 	}
@@ -291,6 +300,24 @@ func (e *jwtEngine) checkClaims(r Request, claims jwt.MapClaims, f *Findings) *F
 		}
 	}
 	return e.checkParties(claims)
+}
+
+// claimedTime returns the time in a claim, nil where there is none, and whether it
+// cannot be read. What no clock will ever show is not left to conversions, which
+// make a time of long ago of 1e300 on some machines.
+func claimedTime(claims jwt.MapClaims, name string) (at *time.Time, bad bool) {
+	value, there := claims[name]
+	if !there {
+		return nil, false
+	}
+	number, is := value.(json.Number)
+	seconds, err := number.Float64()
+	if !is || err != nil || seconds < 0 || seconds > maxTokenTime {
+		return nil, true
+	}
+	whole, part := math.Modf(seconds)
+	t := time.Unix(int64(whole), int64(part*1e9))
+	return &t, false
 }
 
 // checkParties checks who the token is from and for, and what else is asked.
@@ -332,7 +359,7 @@ func describe(token *jwt.Token, claims jwt.MapClaims) *TokenFinding {
 	d := &TokenFinding{}
 	algorithm, _ := token.Header["alg"].(string)
 	kid, _ := token.Header["kid"].(string)
-	d.Algorithm, d.KeyID = clip(algorithm), kid
+	d.Algorithm, d.KeyID = clip(algorithm), clip(kid)
 	issuer, _ := claims.GetIssuer() // what cannot be read is left out of the description
 	d.Issuer = clip(issuer)
 	audience, _ := claims.GetAudience()
@@ -341,12 +368,9 @@ func describe(token *jwt.Token, claims jwt.MapClaims) *TokenFinding {
 			d.Audience = append(d.Audience, clip(a))
 		}
 	}
-	for _, t := range []struct {
-		get func() (*jwt.NumericDate, error)
-		to  *int64
-	}{{claims.GetExpirationTime, &d.ExpiresAt}, {claims.GetNotBefore, &d.NotBefore}, {claims.GetIssuedAt, &d.IssuedAt}} {
-		if date, err := t.get(); err == nil && date != nil {
-			*t.to = date.Unix()
+	for name, to := range map[string]*int64{"exp": &d.ExpiresAt, "nbf": &d.NotBefore, "iat": &d.IssuedAt} {
+		if at, _ := claimedTime(claims, name); at != nil {
+			*to = at.Unix()
 		}
 	}
 	return d

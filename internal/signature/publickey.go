@@ -11,14 +11,19 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// minRSA is the smallest RSA key that is trusted, in bits (NIST SP 800-131A).
-const minRSA = 2048
+// The smallest RSA key that is trusted, in bits (NIST SP 800-131A), and the largest
+// that is worth its time.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // whpkPrefix begins a public key of Standard Webhooks' v1a.
 const whpkPrefix = "whpk_"
@@ -125,6 +130,9 @@ func parsePublicKey(engine Engine, text string) (crypto.PublicKey, error) {
 	}
 	switch key := key.(type) {
 	case ed25519.PublicKey:
+		if engine == EngineEd25519 && smallOrder(key) {
+			return nil, meshhook.Errorf(meshhook.CodeInvalid, "the public key is one for which anybody can sign; give the one that the provider shows")
+		}
 		if engine == EngineEd25519 {
 			return key, nil
 		}
@@ -141,14 +149,48 @@ func parsePublicKey(engine Engine, text string) (crypto.PublicKey, error) {
 }
 
 func strongRSA(key *rsa.PublicKey) error {
-	if key.N.BitLen() < minRSA {
-		return meshhook.Errorf(meshhook.CodeInvalid, "the RSA key has %d bits; at least %d are needed", key.N.BitLen(), minRSA)
+	switch bits := key.N.BitLen(); {
+	case bits < minRSA:
+		return meshhook.Errorf(meshhook.CodeInvalid, "the RSA key has %d bits; at least %d are needed", bits, minRSA)
+	case bits > maxRSA:
+		return meshhook.Errorf(meshhook.CodeInvalid, "the RSA key has %d bits; at most %d are taken", bits, maxRSA)
+	case key.E < 3 || key.E%2 == 0 || key.N.Bit(0) == 0:
+		return meshhook.Errorf(meshhook.CodeInvalid, "the RSA key cannot be one: its exponent is not odd and above 1, or its modulus is even")
 	}
 	return nil
 }
 
+// smallOrder tells whether a key of Ed25519 is a point of order 1, 2, 4 or 8, for
+// which there are signatures that fit many messages. crypto/ed25519 takes them.
+func smallOrder(key []byte) bool {
+	y := bytes.Clone(key)
+	y[len(y)-1] &= 0x7f // the sign of x
+	const last, ffs = "7f", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+	return slices.Contains([]string{
+		strings.Repeat("00", 32),             // 0
+		"01" + strings.Repeat("00", 31),      // 1
+		"ec" + ffs + last,                    // -1
+		"ed" + ffs + last, "ee" + ffs + last, // 0 and 1 once more, not reduced
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // of order 8
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+	}, hex.EncodeToString(y))
+}
+
+// isPublicKey tells whether a text is a key in PEM, or a public one in DER as hex
+// or base64.
+func isPublicKey(text string) bool {
+	if strings.Contains(text, "-----BEGIN ") {
+		return true
+	}
+	_, err := anyPublicKey(text, EngineRSA)
+	return err == nil
+}
+
 func anyPublicKey(text string, engine Engine) (crypto.PublicKey, error) {
-	if block, _ := pem.Decode([]byte(text)); block != nil {
+	if block, rest := pem.Decode([]byte(text)); block != nil {
+		if more, _ := pem.Decode(rest); more != nil {
+			return nil, meshhook.Errorf(meshhook.CodeInvalid, "there is more than one PEM block in the secret; give the one of the key that signs")
+		}
 		return pemPublicKey(block)
 	}
 	raw, err := hex.DecodeString(text)
@@ -160,6 +202,9 @@ func anyPublicKey(text string, engine Engine) (crypto.PublicKey, error) {
 	}
 	if err == nil && len(raw) > 0 {
 		if key, err := x509.ParsePKIXPublicKey(raw); err == nil {
+			return key, nil
+		}
+		if key, err := x509.ParsePKCS1PublicKey(raw); err == nil {
 			return key, nil
 		}
 	}

@@ -48,7 +48,7 @@ func TestCheckSecret(t *testing.T) {
 		{"sns", "", ""},
 		{"sns", "arn:aws:sns:eu-central-1:123456789012:orders", ""},
 		{"jwt", "any text", ""},
-		{"jwt", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----", "the secret is a PEM key, which HS256 cannot use; set algorithm to that of the sender, like RS256"},
+		{"jwt", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----", "the secret is a public or private key, which HS256 cannot use; set algorithm to that of the sender, like RS256"},
 		{"jwt", "{}", "there is no key for HS256 in it"},
 		{"jwt", "{", "the key is not JSON as RFC 7517 has it"},
 		{"plaid", "client:secret", ""},
