@@ -70,7 +70,7 @@ func (e tokenEngine) present(r Request) (string, *Failure) {
 // verifyFields compares every element of the body's list, none of which may go
 // unseen, with one key.
 func (e tokenEngine) verifyFields(r Request, keys []Key, f *Findings) (Key, *Failure) {
-	document := newMessage(r).document
+	document := newMessage(r, e.scheme).document
 	tokens := document.all(e.scheme.Field)
 	if len(tokens) == 0 {
 		return Key{}, refuse(ReasonMissingHeader, "the body has no token in %s", e.scheme.Field)
@@ -105,7 +105,11 @@ func (v *Verifier) SignedURL(address string, key Key) string {
 	if v.scheme.Query == "" || key.Value.IsZero() {
 		return address
 	}
-	return address + "?" + url.QueryEscape(v.scheme.Query) + "=" + url.QueryEscape(key.Value.Reveal())
+	mark := "?"
+	if strings.Contains(address, mark) {
+		mark = "&"
+	}
+	return address + mark + url.QueryEscape(v.scheme.Query) + "=" + url.QueryEscape(key.Value.Reveal())
 }
 
 func hasParameter(address, name string, key Key) bool {

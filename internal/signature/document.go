@@ -1,7 +1,10 @@
 package signature
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"mime"
 	"net/url"
 	"strings"
@@ -12,6 +15,9 @@ import (
 type document struct {
 	contentType string
 	body        []byte
+	// forms tells that values are read from forms, too. Whoever repeats a request
+	// chooses its content type, so for other providers a form is none.
+	forms bool
 
 	parsed bool
 	root   any
@@ -19,8 +25,12 @@ type document struct {
 }
 
 // maxDocument bounds what is parsed before it is verified, in bytes: the
-// providers that put signatures into bodies send far less.
-const maxDocument = 1 << 20
+// providers that put signatures into bodies send far less. maxValues bounds the
+// values in it, each of which may take three hundred bytes once it is parsed.
+const (
+	maxDocument = 1 << 20
+	maxValues   = 20_000
+)
 
 func (d *document) parse() {
 	if d.parsed {
@@ -37,12 +47,36 @@ func (d *document) parse() {
 		}
 		return
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(d.body)))
+	if values(d.body) > maxValues {
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(d.body))
 	decoder.UseNumber()
 	var root any
-	if decoder.Decode(&root) == nil { // AWS SNS sends JSON as text/plain
+	if decoder.Decode(&root) != nil { // whatever the content type: AWS SNS sends JSON as text/plain
+		return
+	}
+	if _, err := decoder.Token(); errors.Is(err, io.EOF) { // else there is more, which nobody looked at
 		d.root = root
 	}
+}
+
+// values counts the values in JSON, or a few more.
+func values(text []byte) int {
+	n, quoted := 1, false
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case ',', '[', '{':
+			if !quoted {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // form returns the pairs of a form body, nil where it is none.
@@ -71,7 +105,7 @@ func (d *document) value(path string) string {
 // but an element that is makes all of it nil: no element may go unseen.
 func (d *document) all(path string) []string {
 	d.parse()
-	if d.pairs != nil {
+	if d.forms && d.pairs != nil {
 		return d.pairs[path[strings.LastIndexByte(path, '.')+1:]]
 	}
 	return walk(d.root, path)

@@ -57,7 +57,7 @@ type trial struct {
 // no longer are. r.Now is the time at which the request came. It returns nothing
 // when none fits: then the secret is most likely another one altogether.
 func (v *Verifier) Explain(ctx context.Context, r Request, keys, expired []Key) []Suspicion {
-	r.keyring = v.keyring
+	r.keys = v.keys
 	if now := v.asItIs(r, keys); now.fits(ctx) {
 		return []Suspicion{now.proven()}
 	}

@@ -108,7 +108,7 @@ func (v *Verifier) Handshake(r Request, keys []Key, verified bool) (*Reply, *Fai
 	if len(v.scheme.Handshakes) == 0 {
 		return nil, nil
 	}
-	m := newMessage(r)
+	m := newMessage(r, v.scheme)
 	for _, h := range v.scheme.Handshakes {
 		if h.Signed != verified || !h.asks(m) {
 			continue

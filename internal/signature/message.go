@@ -22,8 +22,8 @@ type message struct {
 	hashed bool
 }
 
-func newMessage(r Request) *message {
-	return &message{request: r, url: r.URL, document: document{contentType: r.Header.Get("Content-Type"), body: r.Body}}
+func newMessage(r Request, s Scheme) *message {
+	return &message{request: r, url: r.URL, document: document{contentType: r.Header.Get("Content-Type"), body: r.Body, forms: s.Forms}}
 }
 
 // text is what a part other than the body stands for.
@@ -100,8 +100,8 @@ var hubspotURI = strings.NewReplacer(
 	"%28", "(", "%29", ")", "%2A", "*", "%2a", "*", "%2C", ",", "%2c", ",", "%3B", ";", "%3b", ";",
 )
 
-// withPort and without: Twilio signs the URL with its port or without, depending
-// on the product, and says that both have to be tried.
+// portVariants are a URL and the same with its port or without: Twilio signs
+// either, depending on the product, and says that both have to be tried.
 func portVariants(raw string) []string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -111,10 +111,17 @@ func portVariants(raw string) []string {
 	if strings.Contains(host, ":") { // an IPv6 address
 		host = "[" + host + "]"
 	}
-	variants := []string{raw}
-	if u.Port() != "" {
-		return append(variants, strings.Replace(raw, u.Host, host, 1))
-	}
 	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	return append(variants, strings.Replace(raw, u.Host, net.JoinHostPort(u.Hostname(), port), 1))
+	switch {
+	case u.Port() != "":
+	case port != "":
+		host = net.JoinHostPort(u.Hostname(), port)
+	default:
+		return []string{raw}
+	}
+	// Everything else stays as it is written, since that is what was signed.
+	start := strings.Index(raw, "//") + len("//")
+	end := start + strings.IndexAny(raw[start:]+"/", "/?#")
+	user := raw[start : start+strings.LastIndexByte(raw[start:end], '@')+1]
+	return []string{raw, raw[:start] + user + host + raw[end:]}
 }

@@ -39,13 +39,25 @@ func (v *Verifier) RedactQuery(query string) string {
 	}
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
-		name, _, ok := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(name)
-		if ok && (err != nil || slices.Contains(secret, plain)) {
-			pairs[i] = name + "=" + Redacted
-		}
+		pairs[i] = redactPair(pair, secret)
 	}
 	return strings.Join(pairs, "&")
+}
+
+// redactPair redacts a pair of a query string, or several with a semicolon between
+// them, as some senders write: from the first secret one on, since its value may
+// hold a semicolon as well.
+func redactPair(pair string, secret []string) string {
+	for at := 0; at < len(pair); {
+		one, _, _ := strings.Cut(pair[at:], ";")
+		name, _, ok := strings.Cut(one, "=")
+		plain, err := url.QueryUnescape(name)
+		if ok && (err != nil || slices.Contains(secret, plain)) {
+			return pair[:at+len(name)] + "=" + Redacted
+		}
+		at += len(one) + 1
+	}
+	return pair
 }
 
 // secretParameters are the query parameters that carry a secret.

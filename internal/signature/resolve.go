@@ -99,6 +99,9 @@ func refusals(s Scheme) (no struct{ header, query, prefix, algorithm, signature,
 	if s.List.Signature != "" {
 		no.prefix = "its signatures are marked " + s.List.Signature + s.List.Assign
 	}
+	if s.Timestamp.BodyField != "" {
+		no.timestamp = "its timestamp stands in the body as " + s.Timestamp.BodyField
+	}
 	if s.Timestamp.Field != "" {
 		no.timestamp = "its timestamp stands in " + s.Header + " as " + s.Timestamp.Field + s.List.Assign
 	}

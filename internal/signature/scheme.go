@@ -61,6 +61,8 @@ type Scheme struct {
 	Field string `json:"field,omitempty"`
 	// MoreFields may hold further signatures, of which any may match.
 	MoreFields []string `json:"more_fields,omitempty"`
+	// Forms tells that bodies may be forms as well as JSON.
+	Forms bool `json:"forms,omitempty"`
 	// Prefix has to stand before the signature or token.
 	Prefix string `json:"prefix,omitempty"`
 	// OptionalPrefix may stand before the signature, or not.

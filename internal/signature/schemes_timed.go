@@ -106,6 +106,7 @@ func timedSchemes() []Scheme {
 			Name:               "mailgun",
 			Engine:             EngineHMAC,
 			Field:              "signature.signature",
+			Forms:              true,
 			MoreFields:         []string{"signature.parent-signature"}, // of a subaccount, by the account's key
 			Algorithm:          "sha256",
 			Encoding:           "hex",

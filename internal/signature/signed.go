@@ -110,7 +110,7 @@ func (e *signedEngine) variants() []string {
 }
 
 func (e *signedEngine) verify(ctx context.Context, r Request, keys []Key, f *Findings) (Key, *Failure) {
-	m := newMessage(r)
+	m := newMessage(r, e.scheme)
 	texts, failure := e.signatures(m, f)
 	if failure != nil {
 		return Key{}, failure
@@ -303,7 +303,7 @@ func (e *signedEngine) sign(r Request, key Key, id string) (http.Header, error) 
 		_, err := publicKey{}.sign(nil, nil)
 		return nil, err
 	}
-	m := newMessage(r)
+	m := newMessage(r, e.scheme)
 	m.secret = key.Value.Reveal()
 	p, err := e.prover.proof(context.Background(), m, key.Value)
 	if err != nil {
