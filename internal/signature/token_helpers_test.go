@@ -1,6 +1,7 @@
 package signature_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -106,4 +107,12 @@ func der(t testing.TB, public any) []byte {
 // inPEM is the same in PEM.
 func inPEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// publicOf is the public half of a private key.
+func publicOf(t testing.TB, private any) any {
+	t.Helper()
+	signer, ok := private.(crypto.Signer)
+	require.True(t, ok)
+	return signer.Public()
 }
