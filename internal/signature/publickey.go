@@ -116,8 +116,11 @@ func (k publicKey) fitsOne(signed, signature []byte) bool {
 	}
 }
 
-func (publicKey) sign(template, *message) ([]byte, error) {
-	return nil, meshhook.Errorf(meshhook.CodeInvalid, "only the provider has the private key of this scheme, so nothing can be signed here; send an event from the provider")
+func (publicKey) sign(template, *message) ([]byte, error) { return nil, errOnlyProvider() }
+
+// errOnlyProvider is the error of signing for schemes of public keys.
+func errOnlyProvider() error {
+	return meshhook.Errorf(meshhook.CodeInvalid, "only the provider has the private key of this scheme, so nothing can be signed here; send an event from the provider")
 }
 
 // parsePublicKey reads a public key of the engine's kind: PEM (a key or a

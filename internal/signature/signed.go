@@ -299,9 +299,8 @@ func (e *signedEngine) sign(r Request, key Key, id string) (http.Header, error) 
 	if len(e.headers) == 0 || e.scheme.Timestamp.BodyField != "" {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "scheme %s signs inside the body, which cannot be done to a body of yours; send an event from the provider", e.scheme.Name)
 	}
-	if e.scheme.Certificate.Hosts != nil { // there is no certificate to fetch before the provider has signed
-		_, err := publicKey{}.sign(nil, nil)
-		return nil, err
+	if _, byCertificate := e.prover.(*certificateProver); byCertificate {
+		return nil, errOnlyProvider()
 	}
 	m := newMessage(r, e.scheme)
 	m.secret = key.Value.Reveal()
