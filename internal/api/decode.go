@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/content"
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // decode reads a JSON body into a struct. CodeMalformed is what cannot be read at

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,11 +118,20 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("filter", v.Filter)
 		f.add("schema", string(v.Schema))
 		if v.Response != nil {
-			f.add("response", v.Response.Status)
+			f.add("response", responseText(v.Response))
 		}
 		f.add("created", v.CreatedAt)
 		f.add("updated", v.UpdatedAt)
 	})
+}
+
+// responseText says in a few words what accepted requests are answered.
+func responseText(r *meshhook.Response) string {
+	text := strconv.Itoa(r.Status)
+	if r.From == meshhook.FromRun {
+		text += ", the run's output, for which the sender waits up to " + r.Timeout.String()
+	}
+	return text
 }
 
 // secretText says of a secret how long it verifies, and when it last did.

@@ -44,7 +44,7 @@ func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
 	flags.Var(&f.networks, "allow-ip", "`network` or address that may send; may be given several times")
 	flags.StringSliceVar(&f.methods, "method", nil, "HTTP `method` to answer, POST when left out; may be given several times")
 	flags.TextVar(&f.maxBody, "max-body", f.maxBody, "body limit, a `size` like 1MiB")
-	flags.StringVar(&f.response, "response", "", "`file` of the answer to accepted requests: {status, headers, body} in JSON or YAML")
+	flags.StringVar(&f.response, "response", "", "`file` of the answer to accepted requests, JSON or YAML: {status, content_type, headers, body} or {from: run, timeout}")
 	flags.StringVar(&f.description, "description", "", "what it is for")
 	f.registerVerification(cmd)
 	completeFlag(cmd, "workflow", a.names(workflowNames))
@@ -166,9 +166,9 @@ func (a *app) readResponse(name string) (*meshhook.Response, error) {
 	var response meshhook.Response
 	switch err := decoder.Decode(&response); {
 	case errors.Is(err, io.EOF):
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; write {status, headers, body}", name)
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; write {status, content_type, headers, body} or {from: run, timeout}", name)
 	case err != nil:
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is no response of {status, headers, body}: %s", name, oneLine(err))
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is no response of {status, content_type, headers, body} or {from: run, timeout}: %s", name, oneLine(err))
 	}
 	if _, err := json.Marshal(response); err != nil {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds a value that JSON has not: %w", name, err)

@@ -159,7 +159,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	})
 	d.fetch = client.Fetch
 	d.ingress = ingress.New(ingress.Options{
-		Store: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
+		Store: d.db, Runs: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
 		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
 		Counters: d.limits, FailedVerifications: senders(d.config.Limits.FailedVerifications), UnknownPaths: senders(d.config.Limits.UnknownPaths),
 	})
@@ -302,6 +302,7 @@ func dialable(address string) string {
 func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	grace, cancel := context.WithTimeout(ctx, d.config.ShutdownGrace)
 	defer cancel()
+	d.ingress.StopWaiting()
 	// Side by side: a slow sender must not take the grace away from the runs.
 	engineStopped := make(chan error, 1)
 	go func() { engineStopped <- d.engine.Stop(grace) }()

@@ -36,11 +36,13 @@ func (d *Daemon) loops() []*loop.Loop {
 		list = append(list, &loop.Loop{Name: "tokens", Every: time.Minute, Work: d.api.FlushUsed})
 	}
 	if d.does(roleIngress) {
+		d.db.OnRing(postgres.BellJournal, d.ingress.RingJournal)
 		list = append(
 			list,
 			&loop.Loop{Name: "suppressed", Every: poll, Work: d.ingress.FlushSuppressed},
 			&loop.Loop{Name: "secret uses", Every: poll, Work: d.ingress.FlushUses},
 			&loop.Loop{Name: "limits", Bell: d.bell(postgres.BellDaemons).C(), Every: poll, Work: d.limits.Step},
+			&loop.Loop{Name: "waiting senders", Bell: d.ingress.JournalBell(), Every: poll, Work: d.ingress.Settle},
 		)
 	}
 	list = append(list, d.certificateLoops()...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -42,6 +43,8 @@ type answer struct {
 	result string
 	header http.Header
 	body   []byte
+	// waited is how long it took a run to end, which is no time of ingress's.
+	waited time.Duration
 }
 
 func jsonAnswer(status int, result string, header http.Header, body any) answer {

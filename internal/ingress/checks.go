@@ -83,10 +83,11 @@ func (h *Handler) enter(_ context.Context, c *call) *refusal {
 	}
 }
 
-// leave gives the place back.
+// leave gives the place back, if the call holds one.
 func (h *Handler) leave(c *call) {
 	if c.entered {
 		<-h.inFlight
+		c.entered = false
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -143,55 +142,4 @@ func (d dedup) key(ctx context.Context, c *call) (string, error) {
 		key = key[:maxDedupKey] + hex.EncodeToString(sum[:])
 	}
 	return key, nil
-}
-
-// response is an endpoint's own answer, compiled.
-type response struct {
-	status  int
-	headers map[string]*expr.Text
-	body    *expr.Template
-}
-
-func newResponse(own *meshhook.Response) (*response, error) {
-	if own == nil {
-		return nil, nil
-	}
-	r := &response{status: own.Status, headers: map[string]*expr.Text{}}
-	for name, value := range own.Headers {
-		text, err := expr.ParseHeader(value)
-		if err != nil {
-			return nil, err
-		}
-		r.headers[name] = text
-	}
-	var err error
-	r.body, err = expr.ParseTemplate(own.Body)
-	return r, err
-}
-
-func (r *response) render(ctx context.Context, scope map[string]any) (answer, error) {
-	header := http.Header{}
-	for name, text := range r.headers {
-		value, err := text.Render(ctx, scope)
-		if err != nil {
-			return answer{}, err
-		}
-		header.Set(name, value)
-	}
-	body, err := r.body.Render(ctx, scope)
-	if err != nil {
-		return answer{}, err
-	}
-	text, is := body.(string)
-	if !is {
-		own := jsonAnswer(r.status, string(meshhook.EventAccepted), http.Header{}, body)
-		for name, values := range header {
-			own.header[name] = values
-		}
-		return own, nil
-	}
-	if header.Get("Content-Type") == "" {
-		header.Set("Content-Type", "text/plain; charset=utf-8")
-	}
-	return answer{status: r.status, result: string(meshhook.EventAccepted), header: header, body: []byte(text)}, nil
 }

@@ -58,7 +58,9 @@ type Outcome struct {
 // Options set a Handler up.
 type Options struct {
 	Store Store
-	Log   *slog.Logger
+	// Runs finds the ends of runs, for senders who wait for them; nil lets nobody wait.
+	Runs Runs
+	Log  *slog.Logger
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// PublicURL is how the world reaches this listener, for schemes that sign the
@@ -68,6 +70,8 @@ type Options struct {
 	Fetch signature.Fetch
 	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
 	MaxInFlight int
+	// MaxWaiting bounds the requests that wait for their runs at once; 0 takes 1000.
+	MaxWaiting int
 	// RejectedBudget is how many bytes of one webhook's rejected requests are stored
 	// whole in each hour; of what comes after them, 4 KiB each. 0 takes 64 MiB.
 	RejectedBudget int64
@@ -100,6 +104,7 @@ type Handler struct {
 	doors     atomic.Pointer[doors]
 	rejected  *rejections
 	used      *uses
+	waiter    *waiter
 }
 
 // New returns a Handler that knows no webhook until Refresh has run.
@@ -122,7 +127,7 @@ func New(o Options) *Handler {
 	h := &Handler{
 		store: o.Store, log: o.Log, proxies: o.TrustedProxies, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
 		fetch: o.Fetch, tools: tools{o.Schema, signature.NewKeyring(o.Fetch)}, observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
-		counters: o.Counters, forgers: o.FailedVerifications, strangers: o.UnknownPaths, rejected: newRejections(o.RejectedBudget), used: newUses(),
+		counters: o.Counters, forgers: o.FailedVerifications, strangers: o.UnknownPaths, rejected: newRejections(o.RejectedBudget), used: newUses(), waiter: newWaiter(o.Runs, o.MaxWaiting),
 	}
 	h.doors.Store(&doors{version: -1})
 	return h
@@ -147,7 +152,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer.door != nil {
 		webhook = path
 	}
-	h.observe(Outcome{Webhook: webhook, Result: answer.result, Status: answer.status, Duration: time.Since(begin)})
+	h.observe(Outcome{Webhook: webhook, Result: answer.result, Status: answer.status, Duration: time.Since(begin) - answer.waited})
 }
 
 // serveSafely turns a panic, which is a fault of ours, into an answer and a line

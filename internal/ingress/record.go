@@ -44,7 +44,7 @@ func (h *Handler) record(ctx context.Context, c *call) answer {
 		"sender", c.sender, "bytes", event.BodySize, "duration", time.Since(c.now))
 	switch {
 	case recorded.DuplicateOf != nil:
-		return jsonAnswer(http.StatusOK, string(meshhook.EventDuplicate), http.Header{}, stored{Status: meshhook.EventDuplicate, EventID: *recorded.DuplicateOf})
+		return h.duplicate(ctx, c, *recorded.DuplicateOf)
 	case in.Run == nil:
 		return jsonAnswer(http.StatusOK, string(meshhook.EventFiltered), http.Header{}, stored{Status: meshhook.EventFiltered, EventID: c.id})
 	}
@@ -54,12 +54,13 @@ func (h *Handler) record(ctx context.Context, c *call) answer {
 // accepted is the endpoint's own response, or the standard one.
 func (h *Handler) accepted(ctx context.Context, c *call, run meshhook.ID) answer {
 	standard := jsonAnswer(http.StatusAccepted, string(meshhook.EventAccepted), http.Header{}, stored{Status: meshhook.EventAccepted, EventID: c.id, RunID: &run})
-	if c.door.response == nil {
+	switch {
+	case c.door.response == nil, c.door.response.fromRun() && h.waiter.runs == nil:
 		return standard
+	case c.door.response.fromRun():
+		return h.fromRun(ctx, c, run, standard)
 	}
-	scope := c.scope()
-	scope["run"] = map[string]any{"id": run.String()}
-	own, err := c.door.response.render(ctx, scope)
+	own, err := c.door.response.render(ctx, c.runScope(run))
 	if err != nil {
 		// The event is stored: its sender must not hear of a failure.
 		h.log.Warn("the webhook's own response could not be made; the standard one was sent", "webhook", c.door.Path, "event_id", c.id)

@@ -20,6 +20,7 @@ var httpStatus = map[Code]int{
 	CodeSchemaViolation:      http.StatusUnprocessableEntity,
 	CodeRateLimited:          http.StatusTooManyRequests,
 	CodeInternal:             http.StatusInternalServerError,
+	CodeRunFailed:            http.StatusBadGateway,
 	CodeUnavailable:          http.StatusServiceUnavailable,
 }
 

@@ -60,14 +60,6 @@ type Endpoint struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// Response is an endpoint's own answer to an accepted request.
-type Response struct {
-	Status  int               `json:"status,omitempty"`
-	Headers map[string]string `json:"headers,omitempty"`
-	// Body is sent as JSON, or as it stands when it is a string.
-	Body any `json:"body,omitempty"`
-}
-
 // EndpointSecret is one of an endpoint's verification secrets. Value is only
 // set where a request is verified; lists leave it empty.
 type EndpointSecret struct {
@@ -167,18 +159,5 @@ func (e *Endpoint) validateMethods() error {
 	}
 	slices.Sort(e.Methods)
 	e.Methods = slices.Compact(e.Methods)
-	return nil
-}
-
-func (r *Response) validate() error {
-	if r == nil {
-		return nil
-	}
-	if r.Status == 0 {
-		r.Status = 202
-	}
-	if r.Status < 200 || r.Status > 299 {
-		return Errorf(CodeInvalid, "a response status of %d would tell senders that their request failed; use 200 to 299", r.Status)
-	}
 	return nil
 }

@@ -19,6 +19,7 @@ const (
 	CodeConflict    Code = "conflict"    // it exists already, or is not in a state for this
 	CodeUnavailable Code = "unavailable" // the database cannot be reached or refuses
 	CodeLeaseLost   Code = "lease_lost"  // another daemon holds the run now
+	CodeRunFailed   Code = "run_failed"  // the run for which a sender waited did not succeed
 
 	CodeMalformed    Code = "malformed"    // a request to the API that cannot be read
 	CodeUnauthorized Code = "unauthorized" // no token, or one that is not known
