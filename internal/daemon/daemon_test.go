@@ -146,21 +146,6 @@ func TestMetricsCanBeGivenAToken(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 }
 
-// A change made by a command takes effect on every daemon in under a second.
-func TestAChangeReachesEveryDaemonWithinASecond(t *testing.T) {
-	t.Parallel()
-	dsn := pgtest.URL(t)
-	one, _ := start(t, settings(t, dsn))
-	two, _ := start(t, settings(t, dsn))
-	require.Equal(t, http.StatusNotFound, post(t, one.Addr("ingress"), "/hooks/new"))
-	furnish(t, dsn, "new")
-	for _, d := range []*daemon.Daemon{one, two} {
-		require.Eventually(t, func() bool {
-			return post(t, d.Addr("ingress"), "/hooks/new") == http.StatusAccepted
-		}, time.Second+500*time.Millisecond, 20*time.Millisecond)
-	}
-}
-
 // A daemon of ingress alone takes requests in; one of workers alone runs them.
 func TestRolesShareTheWork(t *testing.T) {
 	t.Parallel()
