@@ -63,6 +63,11 @@ accepted ones, unless --status says otherwise.`,
 	return cmd
 }
 
+// replayer replays events as the flags say.
+func (o *eventReplayOptions) replayer(s *session) *daemon.Replayer {
+	return daemon.NewReplayer(s.project, meshhook.Replay{Workflow: o.workflow, Version: o.version, Force: o.force}, s.judging())
+}
+
 func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
 		e, err := s.project.Event(ctx, o.id)
@@ -72,15 +77,10 @@ func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 		if o.force && e.Status == meshhook.EventRejected {
 			a.warn("this event was rejected when it came (%s)", e.Code)
 		}
-		run, err := daemon.NewReplayer(s.project, s.judge()).Start(ctx, &e, o.how())
+		run, err := o.replayer(s).Start(ctx, &e)
 		if err != nil {
 			return err
 		}
 		return a.printStarted(ctx, s, run.ID, false)
 	})
-}
-
-// how is what is asked of every event that is replayed.
-func (o *eventReplayOptions) how() meshhook.Replay {
-	return meshhook.Replay{Workflow: o.workflow, Version: o.version, Force: o.force}
 }

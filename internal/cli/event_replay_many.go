@@ -132,7 +132,7 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 // or the database is away. Events that cannot be replayed do not hold up the others.
 func (a *app) replayMany(ctx context.Context, s *session, o *eventReplayOptions, f meshhook.EventFilter, count int64) (did replayed, err error) {
 	did.Refused = map[meshhook.Code]int64{}
-	r, rate := daemon.NewReplayer(s.project, s.judge()), o.many.rate.limit
+	rate, replayer := o.many.rate.limit, o.replayer(s)
 	every := time.NewTicker(max(rate.Period/time.Duration(rate.Limit), 1))
 	defer every.Stop()
 	report := a.progress(count)
@@ -143,7 +143,7 @@ func (a *app) replayMany(ctx context.Context, s *session, o *eventReplayOptions,
 			did.Cursor = last
 			return did, a.interrupted(ctx, err, last)
 		}
-		_, err = r.Start(ctx, &e, o.how())
+		_, err = replayer.Start(ctx, &e)
 		switch code := meshhook.ErrorCode(err); code {
 		case "":
 			did.Replayed++

@@ -113,10 +113,8 @@ func (a *app) textLog(level slog.Level) slog.Handler {
 	return tint.NewTextHandler(a.Err, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !a.colored(a.ErrTTY)})
 }
 
-// judge returns what judges stored events as this installation's daemons do.
-func (s *session) judge() *ingress.Judge {
-	return ingress.NewJudge(ingress.Options{PublicURL: s.config.PublicURL, Fetch: s.fetch, Schema: daemon.SchemaOptions(s.config, nil)})
-}
+// judging is how stored events are judged, as this installation's daemons do.
+func (s *session) judging() ingress.Options { return daemon.Judging(s.config, s.fetch) }
 
 // fetch gets the keys of signatures, by a client that lives as long as the call:
 // few events need any.

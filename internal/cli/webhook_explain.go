@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -64,10 +65,11 @@ func runWebhookExplain(ctx context.Context, a *app, id meshhook.ID) error {
 				expired = append(expired, secret)
 			}
 		}
-		found, err := s.judge().Explain(ctx, live, expired, e)
+		judge, err := ingress.NewJudge(live, s.judging())
 		if err != nil {
 			return err
 		}
+		found := judge.Explain(ctx, expired, e)
 		if found == nil {
 			found = []signature.Suspicion{}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -43,18 +42,13 @@ type tenant struct {
 	daemon *Daemon
 }
 
-// Replay starts another run on an event. That a rejected one would be rejected again
-// is a conflict: it is no fault of who asks for it.
+// Replay starts another run on an event.
 func (t tenant) Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error) {
 	e, err := t.Event(ctx, r.Event)
 	if err != nil {
 		return meshhook.Run{}, err
 	}
-	judge := ingress.NewJudge(ingress.Options{PublicURL: t.daemon.config.PublicURL, Fetch: t.daemon.fetch, Schema: SchemaOptions(t.daemon.config, nil)})
-	run, err := NewReplayer(t.Tenant, judge).Start(ctx, &e, r)
-	if rejected, ok := errors.AsType[*meshhook.Error](err); ok && e.Status == meshhook.EventRejected && rejected.Code != meshhook.CodeNotFound && rejected.Code != meshhook.CodeUnavailable {
-		rejected.Code = meshhook.CodeConflict
-	}
+	run, err := NewReplayer(t.Tenant, r, Judging(t.daemon.config, t.daemon.fetch)).Start(ctx, &e)
 	if err != nil {
 		return run, err
 	}

@@ -137,7 +137,7 @@ func (h *house) rejudge() (meshhook.Promotion, error) {
 	h.t.Helper()
 	live, err := h.project.LiveEndpoint(h.t.Context(), h.endpoint.ID.String())
 	require.NoError(h.t, err)
-	return ingress.NewJudge(ingress.Options{}).Rejudge(h.t.Context(), live, h.last())
+	return rejudge(h.t.Context(), live, h.last())
 }
 
 // Every check that can reject is asked again, under the webhook as it is now.
@@ -269,11 +269,11 @@ func TestRejudgeAsOfTheTimeOfTheRequest(t *testing.T) {
 	require.NoError(t, err)
 	live, err := h.project.LiveEndpoint(t.Context(), h.endpoint.ID.String())
 	require.NoError(t, err)
-	_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), live, event)
+	_, err = rejudge(t.Context(), live, event)
 	require.ErrorContains(t, err, "signature")
 	require.NotContains(t, err.Error(), "timestamp", "three years later, it is not stale")
 	event.ReceivedAt = time.Unix(1700000000, 0).Add(time.Hour)
-	_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), live, event)
+	_, err = rejudge(t.Context(), live, event)
 	require.ErrorContains(t, err, "timestamp")
 }
 
@@ -305,7 +305,7 @@ func TestRejudgeOfWhatWasNotKept(t *testing.T) {
 		event, door := h.last(), live
 		if change == nil {
 			event.Header, event.Credential = nil, nil
-			_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), door, event)
+			_, err = rejudge(t.Context(), door, event)
 			require.Equal(t, meshhook.CodeInvalidSignature, meshhook.ErrorCode(err))
 			continue
 		}
@@ -313,10 +313,19 @@ func TestRejudgeOfWhatWasNotKept(t *testing.T) {
 		if event.RemoteAddr == "?" {
 			door.Endpoint.AllowedIPs = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
 		}
-		_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), door, event)
+		_, err = rejudge(t.Context(), door, event)
 		require.EqualError(t, err, want)
 	}
 	live.Endpoint.Filter = "("
-	_, err = ingress.NewJudge(ingress.Options{}).Rejudge(t.Context(), live, h.last())
+	_, err = rejudge(t.Context(), live, h.last())
 	require.ErrorContains(t, err, "the filter: ")
+}
+
+// rejudge judges one event by a webhook's configuration.
+func rejudge(ctx context.Context, live meshhook.LiveEndpoint, e meshhook.Event) (meshhook.Promotion, error) {
+	judge, err := ingress.NewJudge(live, ingress.Options{})
+	if err != nil {
+		return meshhook.Promotion{}, err
+	}
+	return judge.Rejudge(ctx, e)
 }

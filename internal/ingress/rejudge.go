@@ -15,28 +15,30 @@ import (
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
-// Judge judges stored events. It is not for concurrent use.
-type Judge struct{ h *Handler }
+// Judge judges stored events by one webhook's present configuration. It is not for
+// concurrent use.
+type Judge struct {
+	door    *door
+	handler *Handler
+}
 
-// NewJudge returns a Judge. Of the options, PublicURL and Fetch count.
-func NewJudge(o Options) *Judge {
+// NewJudge compiles a webhook's configuration. Of the options, PublicURL, Fetch and
+// Schema count. The error is what is wrong with the configuration.
+func NewJudge(live meshhook.LiveEndpoint, o Options) (*Judge, error) {
 	o.Log = slog.New(slog.DiscardHandler)
-	return &Judge{New(o)}
+	h := New(o)
+	d := newDoor(live, h.tools)
+	return &Judge{d, h}, d.broken
 }
 
 // Rejudge judges an event that was rejected again, by the very checks of a request
-// that comes in and by the webhook's present configuration, as of the moment at
-// which it came: its signature has not grown stale since. Rates are not counted.
+// that comes in, as of the moment at which it came: its signature has not grown
+// stale since. Rates are not counted.
 //
 // It returns how the event is promoted, or the refusal that it would get: an error
-// with the code of a rejection.
-func (j *Judge) Rejudge(ctx context.Context, live meshhook.LiveEndpoint, e meshhook.Event) (meshhook.Promotion, error) {
-	h := j.h
-	d := newDoor(live, h.tools)
-	if d.broken != nil {
-		return meshhook.Promotion{}, d.broken
-	}
-	c := storedCall(d, e)
+// with the code of a rejection, or CodeInvalid where the webhook's filter is false.
+func (j *Judge) Rejudge(ctx context.Context, e meshhook.Event) (meshhook.Promotion, error) {
+	h, c := j.handler, storedCall(j.door, e)
 	for _, check := range []func(context.Context, *call) *refusal{
 		h.enabled, h.method, h.address, c.kept, h.size, c.hasCredential, h.verify, h.syntax, h.schema, h.wanted,
 	} {
@@ -52,19 +54,14 @@ func (j *Judge) Rejudge(ctx context.Context, live meshhook.LiveEndpoint, e meshh
 // Explain returns the mistakes that would explain why an event was refused for its
 // signature, as signature.Verifier.Explain does. Expired are the endpoint's secrets
 // that no longer verify.
-func (j *Judge) Explain(ctx context.Context, live meshhook.LiveEndpoint, expired []meshhook.EndpointSecret, e meshhook.Event) ([]signature.Suspicion, error) {
-	h := j.h
-	d := newDoor(live, h.tools)
-	if d.broken != nil {
-		return nil, d.broken
-	}
-	c := storedCall(d, e)
+func (j *Judge) Explain(ctx context.Context, expired []meshhook.EndpointSecret, e meshhook.Event) []signature.Suspicion {
+	c := storedCall(j.door, e)
 	c.body.decoded = e.Body
 	old := make([]signature.Key, 0, len(expired))
 	for _, s := range expired {
 		old = append(old, signature.Key{ID: s.ID.String(), Value: s.Value})
 	}
-	return d.verifier.Explain(ctx, h.signed(c, e.Body), d.keys(c.now), old), nil
+	return j.door.verifier.Explain(ctx, j.handler.signed(c, e.Body), j.door.keys(c.now), old)
 }
 
 // storedCall makes the request of an event again. What the log holds of its body
