@@ -109,6 +109,9 @@ func writeEvent(a *app, w io.Writer, e meshhook.Event) error {
 		request += "?" + e.Query
 	}
 	f.add("request", request)
+	if e.SecretID != nil {
+		f.add("secret id", e.SecretID)
+	}
 	f.add("dedup key", e.DedupKey)
 	if e.DuplicateOf != nil {
 		f.add("duplicate of", e.DuplicateOf)

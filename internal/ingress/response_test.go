@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -289,6 +290,25 @@ func TestManyWaitAtOnce(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, (<-last).code)
 	require.Equal(t, http.StatusAccepted, h.send(h.request("{}")).code)
 	h.handler.StopWaiting() // again is no harm
+}
+
+// A sender may wait for longer than the server lets writing take: its deadline has
+// begun with the request.
+func TestWaitingIsNoSlowWriting(t *testing.T) {
+	t.Parallel()
+	h, store := waiting(t, meshhook.Response{Timeout: meshhook.Duration(30 * time.Second)})
+	h.server = httptest.NewUnstartedServer(h.handler)
+	h.server.Config.WriteTimeout = 250 * time.Millisecond
+	h.server.Start()
+	t.Cleanup(h.server.Close)
+	begun := time.Now()
+	replies := h.later(h.request("{}"))
+	h.until(func() bool {
+		h.handler.RingJournal()
+		return store.atOnce() == 1 && time.Since(begun) > 2*h.server.Config.WriteTimeout
+	})
+	require.Equal(t, 1, h.finish(meshhook.RunSucceeded, `"late"`))
+	require.Equal(t, "late", (<-replies).text)
 }
 
 // Without the part that finds the ends of runs, nobody waits.

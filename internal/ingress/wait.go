@@ -91,8 +91,13 @@ func (w *waiter) ring() {
 	}
 }
 
-// RingJournal tells that the journal has new entries: runs may have ended.
-func (h *Handler) RingJournal() { h.waiter.ring() }
+// RingJournal tells that the journal has new entries: runs may have ended. It is
+// called with every event and step, and wakes nobody while nobody waits.
+func (h *Handler) RingJournal() {
+	if len(h.waiter.places) > 0 {
+		h.waiter.ring()
+	}
+}
 
 // JournalBell is the bell of the loop whose Work is Settle.
 func (h *Handler) JournalBell() <-chan struct{} { return h.waiter.bell }

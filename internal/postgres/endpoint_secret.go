@@ -60,10 +60,14 @@ func secretsOf(ctx context.Context, tx pgx.Tx, endpoint meshhook.ID) ([]meshhook
 // of the configuration, so no bell rings.
 func (db *DB) RecordSecretUses(ctx context.Context, uses []meshhook.SecretUse) error {
 	return db.inTx(ctx, "recording the use of secrets", func(tx pgx.Tx) error {
+		// Rows are locked in the order of their ids, so that two daemons do not wait for
+		// each other.
 		_, err := tx.Exec(ctx, `
-			UPDATE endpoint_secrets s SET last_used_at = u.at
-			  FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
-			 WHERE s.id = u.id AND (s.last_used_at IS NULL OR s.last_used_at < u.at)`,
+			WITH due AS (
+				SELECT s.id, u.at FROM endpoint_secrets s JOIN unnest($1::uuid[], $2::timestamptz[]) AS u (id, at) ON u.id = s.id
+				 WHERE s.last_used_at IS NULL OR s.last_used_at < u.at
+				 ORDER BY s.id FOR NO KEY UPDATE OF s)
+			UPDATE endpoint_secrets s SET last_used_at = due.at FROM due WHERE s.id = due.id`,
 			ids(uses, func(u *meshhook.SecretUse) meshhook.ID { return u.SecretID }),
 			column(uses, func(u *meshhook.SecretUse) time.Time { return u.At }))
 		return err
