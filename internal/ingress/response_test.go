@@ -117,7 +117,13 @@ func (h *house) finish(status meshhook.RunStatus, output string) int {
 func (h *house) later(requests ...*http.Request) <-chan reply {
 	replies := make(chan reply, len(requests))
 	for _, r := range requests {
-		go func() { replies <- h.send(r) }()
+		go func() {
+			got, err := h.try(r)
+			if err != nil {
+				got.text = "no answer: " + err.Error()
+			}
+			replies <- got
+		}()
 	}
 	return replies
 }
