@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/binary"
 	"net/http"
 	"net/netip"
@@ -149,4 +150,39 @@ func TestWhenATokenWasUsedIsNoted(t *testing.T) {
 	more, err = handler.FlushUsed(t.Context())
 	require.NoError(t, err)
 	require.False(t, more)
+}
+
+// counting is a store in which every token is known; it counts how often it is
+// asked.
+type counting struct {
+	api.Store
+	asked int
+}
+
+func (c *counting) TokenByDigest(context.Context, []byte) (meshhook.Token, error) {
+	c.asked++
+	return meshhook.Token{ID: meshhook.NewID()}, nil
+}
+
+// The database is asked for a token twice a second at most, and old ones are let
+// go.
+func TestTokensAreKeptForAMoment(t *testing.T) {
+	t.Parallel()
+	ctx, now, store := t.Context(), time.Now(), &counting{}
+	find, kept := api.Keyring(store)
+	token := meshhook.NewToken()
+	for _, after := range []time.Duration{0, 1, 499 * time.Millisecond} {
+		require.NoError(t, find(ctx, token, now.Add(after)))
+		require.Equal(t, 1, store.asked)
+	}
+	require.NoError(t, find(ctx, token, now.Add(500*time.Millisecond)))
+	require.Equal(t, 2, store.asked)
+	for range api.MaxKept - 1 {
+		require.NoError(t, find(ctx, meshhook.NewToken(), now))
+	}
+	require.Equal(t, api.MaxKept, kept())
+	require.NoError(t, find(ctx, meshhook.NewToken(), now.Add(time.Minute)))
+	require.Equal(t, api.MaxKept+1, kept(), "all of them are still in use")
+	require.NoError(t, find(ctx, meshhook.NewToken(), now.Add(2*time.Minute)))
+	require.Equal(t, 2, kept())
 }

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -42,6 +44,17 @@ var (
 	Wait        = (*throttle).wait
 	Failed      = (*throttle).failed
 )
+
+// Keyring returns the find of a fresh keyring, and how many tokens it keeps.
+func Keyring(s Store) (find func(ctx context.Context, token meshhook.Secret, now time.Time) error, kept func() int) {
+	k := newKeyring(s)
+	find = func(ctx context.Context, token meshhook.Secret, now time.Time) error {
+		digest, _ := meshhook.TokenDigest(token)
+		_, err := k.find(ctx, digest, now)
+		return err
+	}
+	return find, func() int { return len(k.known) }
+}
 
 // Merge is merge at the top of a document.
 func Merge(target, patch string) (string, error) {

@@ -20,38 +20,38 @@ const (
 	admin = meshhook.RoleAdmin
 )
 
-// The parameters that lists have in common.
+// The parameters of routes, and those that lists have in common.
 var (
 	paging = []parameter{
 		{name: "limit", kind: "integer", help: "Entries on a page, 1 to 1000; 50 when left out."},
 		{name: "cursor", kind: "string", help: "next_cursor of the page before."},
 	}
 	since = []parameter{{name: "since", kind: "string", help: "Only what came at this time or later: RFC 3339, or a duration before now, like 1h."}}
-)
 
-// routes is the table of everything that the API does.
-func (h *Handler) routes() []route {
-	events := []parameter{
+	eventsParameters = []parameter{
 		{name: "webhook", kind: "string", help: "Only events of the webhook with this path."},
 		{name: "status", kind: "string", help: "Only events of this status.", words: words(meshhook.EventStatuses())},
 		{name: "until", kind: "string", help: "Only events before this time: RFC 3339, or a duration before now."},
 	}
-	runs := []parameter{
+	runsParameters = []parameter{
 		{name: "workflow", kind: "string", help: "Only runs of the workflow with this name."},
 		{name: "status", kind: "string", help: "Only runs of this status.", words: words(meshhook.RunStatuses())},
 	}
-	stream := []parameter{
+	streamParameters = []parameter{
 		{name: "webhook", kind: "string", help: "Only what the webhook with this path took and started."},
 		{name: "workflow", kind: "string", help: "Only what concerns the workflow of this name."},
 		{name: "status", kind: "string", help: "Only what has this status.", words: statuses()},
 		{name: "kind", kind: "string", help: "Only these kinds, with commas between them: event, run."},
 	}
-	audit := []parameter{
+	auditParameters = []parameter{
 		{name: "actor", kind: "string", help: "Only what this actor changed: cli:USER@HOST or token:NAME."},
 		{name: "action", kind: "string", help: "Only this action, like webhook.updated."},
 	}
-	version := []parameter{{name: "version", kind: "integer", help: "Another version than the newest."}}
+	versionParameters = []parameter{{name: "version", kind: "integer", help: "Another version than the newest."}}
+)
 
+// routes is the table of everything that the API does.
+func (h *Handler) routes() []route {
 	return []route{
 		{get, "/api/openapi.json", "", "getOpenAPI", "This document", nil, 0, handler{status: http.StatusOK, stream: true, do: h.describe}},
 
@@ -63,20 +63,20 @@ func (h *Handler) routes() []route {
 		{post, "/api/webhooks/{id}/rotate-secret", edit, "rotateWebhookSecret", "Give a webhook a new secret; the old one lives on for a while", nil, 0, taking(rotateSecret)},
 		{post, "/api/webhooks/{id}/test", edit, "testWebhook", "Send a signed request to a webhook", nil, 0, taking(testWebhook)},
 
-		{get, "/api/events", read, "listEvents", "List events, newest first", with(events, since, paging), 0, many(listEvents)},
-		{get, "/api/events/stream", read, "streamEvents", "Follow events and runs live (Server-Sent Events)", with(stream, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
+		{get, "/api/events", read, "listEvents", "List events, newest first", with(eventsParameters, since, paging), 0, many(listEvents)},
+		{get, "/api/events/stream", read, "streamEvents", "Follow events and runs live (Server-Sent Events)", with(streamParameters, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
 		{get, "/api/events/{id}", read, "getEvent", "Show an event with its body as expressions see it", nil, 0, one(showEvent)},
 		{post, "/api/events/{id}/replay", edit, "replayEvent", "Start another run on an event", nil, 0, taking(replayEvent).created()},
 
 		{get, "/api/workflows", read, "listWorkflows", "List the workflows by name", paging, 0, many(listWorkflows)},
 		{post, "/api/workflows", edit, "applyWorkflow", "Apply a workflow document", nil, 4 << 20, taking(applyWorkflow)},
-		{get, "/api/workflows/{id}", read, "getWorkflow", "Show a workflow, by id or name, as it was applied", version, 0, one(showWorkflow)},
+		{get, "/api/workflows/{id}", read, "getWorkflow", "Show a workflow, by id or name, as it was applied", versionParameters, 0, one(showWorkflow)},
 		{put, "/api/workflows/{id}", edit, "updateWorkflow", "Apply the next version of a workflow", nil, 4 << 20, taking(updateWorkflow)},
 		{remove, "/api/workflows/{id}", edit, "deleteWorkflow", "Delete a workflow and its versions", nil, 0, one(deleteWorkflow)},
 		{get, "/api/workflows/{id}/versions", read, "listVersions", "List a workflow's versions, newest first", paging, 0, many(listVersions)},
 		{post, "/api/workflows/{id}/runs", edit, "startRun", "Start a run by hand", nil, meshhook.MaxMaxBody, taking(startRun).created()},
 
-		{get, "/api/runs", read, "listRuns", "List runs, newest first", with(runs, since, paging), 0, many(listRuns)},
+		{get, "/api/runs", read, "listRuns", "List runs, newest first", with(runsParameters, since, paging), 0, many(listRuns)},
 		{get, "/api/runs/{id}", read, "getRun", "Show a run and its steps", nil, 0, one(showRun)},
 		{post, "/api/runs/{id}/cancel", edit, "cancelRun", "Cancel a run that is not over", nil, 0, taking(cancelRun)},
 		{post, "/api/runs/{id}/retry", edit, "retryRun", "Go on with a failed or canceled run", nil, 0, taking(retryRun)},
@@ -89,6 +89,6 @@ func (h *Handler) routes() []route {
 		{remove, "/api/tokens/{id}", admin, "revokeToken", "Revoke a token, by id or name", nil, 0, one(revokeToken)},
 		{get, "/api/projects", admin, "listProjects", "List the projects", paging, 0, many(listProjects)},
 		{post, "/api/projects", admin, "createProject", "Create a project", nil, 0, taking(createProject).created()},
-		{get, "/api/audit", admin, "listAudit", "List who changed what, newest first", with(audit, since, paging), 0, many(listAudit)},
+		{get, "/api/audit", admin, "listAudit", "List who changed what, newest first", with(auditParameters, since, paging), 0, many(listAudit)},
 	}
 }

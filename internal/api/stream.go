@@ -97,10 +97,9 @@ func streamEntries(ctx context.Context, c *call) (any, error) {
 
 	c.answered = true
 	s := &events{writer: c.writer, control: http.NewResponseController(c.writer)}
-	if err := s.begin(); err != nil {
-		return nil, nil //nolint:nilerr // the client has left
+	if s.begin() == nil && c.request.Method != http.MethodHead { // or the client has left
+		c.pump(ctx, s, entries, ended)
 	}
-	c.pump(ctx, s, entries, ended)
 	return nil, nil
 }
 

@@ -316,7 +316,8 @@ func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	stopLoops()
 	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
 	defer cancelLast()
-	errs = append(errs, d.ingress.Finish(last), d.leave(last), d.teardown(last))
+	_, notNoted := d.api.FlushUsed(last)
+	errs = append(errs, d.ingress.Finish(last), notNoted, d.leave(last), d.teardown(last))
 	return errors.Join(errs...)
 }
 
