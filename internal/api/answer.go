@@ -43,8 +43,8 @@ func encode(body any) ([]byte, error) {
 }
 
 // fail answers with an error. What is a fault of ours, or of the database, is
-// told to the log and not to the client.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+// told to the log and not to the client. It returns the status.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) int {
 	code, message := meshhook.ErrorCode(err), err.Error()
 	var details []meshhook.Problem
 	if e, ok := errorAs(err); ok {
@@ -63,4 +63,5 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		code, message, details = meshhook.CodeInternal, "something failed here; the daemon's log says why", nil
 	}
 	_ = write(w, status, meshhook.NewErrorAnswer(code, message, details)) // of our own structs: cannot fail
+	return status
 }

@@ -36,17 +36,16 @@ type call struct {
 
 // serve takes a request through what every route has in common.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, to route) {
+	begin := time.Now()
 	c := &call{Handler: h, writer: w, request: r, status: to.handler.status}
 	answer, err := c.run(to)
-	switch {
-	case c.answered:
-	case err != nil:
-		h.fail(w, r, err)
-	default:
-		if err := write(w, c.status, answer); err != nil {
-			h.fail(w, r, err)
-		}
+	if err == nil && !c.answered {
+		err = write(w, c.status, answer)
 	}
+	if err != nil {
+		c.status = h.fail(w, r, err)
+	}
+	h.Log.Debug("api", "method", r.Method, "route", to.path, "status", c.status, "token", c.token.Name, "project_id", c.token.ProjectID, "duration", time.Since(begin))
 }
 
 func (c *call) run(to route) (answer any, err error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/schema"
 )
 
 var inBraces = regexp.MustCompile(`\{\w+\}`)
@@ -175,6 +176,11 @@ func TestErrorsHaveOneShape(t *testing.T) {
 		"a slash at the end":    {"GET", "/api/webhooks/", "", nil, 404, meshhook.CodeNotFound},
 		"two slashes":           {"GET", "/api//webhooks", "", nil, 404, meshhook.CodeNotFound},
 		"dots":                  {"GET", "/api/../api/webhooks", "", nil, 404, meshhook.CodeNotFound},
+		"dots, escaped":         {"GET", "/api/webhooks/%2e%2e", "", nil, 404, meshhook.CodeNotFound},
+		"a slash among dots":    {"GET", "/api/webhooks/..%2f..%2fx", "", nil, 404, meshhook.CodeNotFound},
+		"dots between":          {"GET", "/api/%2e%2e/api/webhooks", "", nil, 404, meshhook.CodeNotFound},
+		"an empty segment":      {"GET", "/api/webhooks//test", "", nil, 404, meshhook.CodeNotFound},
+		"a backslash":           {"GET", "/api/webhooks/..%5c..", "", nil, 404, meshhook.CodeNotFound},
 		"deeper":                {"GET", "/api/webhooks/a/b/c/d", "", nil, 404, meshhook.CodeNotFound},
 		"a method":              {"DELETE", "/api/webhooks", "", nil, 405, meshhook.CodeMethodNotAllowed},
 		"an invented method":    {"BREW", "/api/webhooks/x", "", nil, 405, meshhook.CodeMethodNotAllowed},
@@ -291,6 +297,21 @@ func TestTheDocumentDescribesEverything(t *testing.T) {
 	}
 	for _, found := range regexp.MustCompile(`"\$ref":"#/components/schemas/(\w+)"`).FindAllStringSubmatch(re.text, -1) {
 		require.Contains(t, document.Components.Schemas, found[1])
+	}
+	// As a JSON Schema it lets pass what the API takes, and nothing else.
+	var whole struct {
+		Components json.RawMessage `json:"components"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(re.text), &whole))
+	compiled, err := schema.Compile([]byte(`{"$ref":"#/components/schemas/WebhookBody","components":`+string(whole.Components)+`}`), schema.Options{})
+	require.NoError(t, err)
+	for body, good := range map[string]bool{
+		full: true, `{"url_path":"x","workflow_id":"y","rate_limit":"5/s"}`: true, `{"url_path":"x"}`: false, `{"url_path":"x","workflow_id":1}`: false,
+		`{"url_path":"x","workflow_id":"y","colour":"red"}`: false, `{"url_path":"x","workflow_id":"y","rate_limit":{"type":"leaky","value":"1/s"}}`: false,
+	} {
+		value, err := schema.Decode([]byte(body))
+		require.NoError(t, err)
+		require.Equal(t, good, len(compiled.Validate(value)) == 0, body)
 	}
 	webhook := document.Components.Schemas["WebhookBody"].(map[string]any)
 	require.ElementsMatch(t, []any{"url_path", "workflow_id"}, webhook["required"])
