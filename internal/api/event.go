@@ -74,5 +74,20 @@ func replayEvent(ctx context.Context, c *call, body *replayBody) (run meshhook.R
 	if body.Version < 0 {
 		return run, meshhook.Errorf(meshhook.CodeInvalid, "versions count from 1")
 	}
-	return c.project.Replay(ctx, meshhook.Replay{Event: id, Workflow: body.Workflow, Version: body.Version, Force: body.Force})
+	run, err = c.project.Replay(ctx, meshhook.Replay{Event: id, Workflow: body.Workflow, Version: body.Version, Force: body.Force})
+	return run, ofTheEvent(err)
+}
+
+// ofTheEvent says what is wrong with an event in a code of the API: that of a
+// rejection, 401 for one, would speak of the API's own caller.
+func ofTheEvent(err error) error {
+	e, ours := errorAs(err)
+	if !ours {
+		return err
+	}
+	switch e.Code {
+	case meshhook.CodeNotFound, meshhook.CodeConflict, meshhook.CodeInvalid, meshhook.CodeUnavailable, meshhook.CodeInternal:
+		return err
+	}
+	return &meshhook.Error{Code: meshhook.CodeConflict, Message: e.Message, Details: e.Details, Err: err}
 }

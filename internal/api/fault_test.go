@@ -20,16 +20,23 @@ import (
 )
 
 // store is the house's database as a handler of the test's own sees it.
-type store struct{ *postgres.DB }
-
-func (s store) View(project meshhook.ID, by meshhook.Actor) api.Project {
-	return view{s.Tenant(project).As(by)}
+type store struct {
+	*postgres.DB
+	// replayed is what a replay ends with.
+	replayed error
 }
 
-type view struct{ *postgres.Tenant }
+func (s store) View(project meshhook.ID, by meshhook.Actor) api.Project {
+	return view{s.Tenant(project).As(by), s.replayed}
+}
 
-func (view) Replay(context.Context, meshhook.Replay) (meshhook.Run, error) {
-	return meshhook.Run{}, nil
+type view struct {
+	*postgres.Tenant
+	replayed error
+}
+
+func (v view) Replay(context.Context, meshhook.Replay) (meshhook.Run, error) {
+	return meshhook.Run{}, v.replayed
 }
 
 func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte) (api.Tested, error) {
@@ -59,7 +66,7 @@ func (h house) inside(t *testing.T, change func(*api.Options)) (*api.Handler, *t
 	t.Helper()
 	log := &text{}
 	o := api.Options{
-		Store: store{h.db}, Log: slog.New(slog.NewJSONHandler(log, nil)), Version: "test",
+		Store: store{DB: h.db}, Log: slog.New(slog.NewJSONHandler(log, nil)), Version: "test",
 		Check:  func(meshhook.Endpoint) error { return nil },
 		URL:    func(path string) string { return "http://localhost/hooks/" + path },
 		Sender: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
@@ -133,3 +140,25 @@ func TestABodyThatBreaksOff(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, context.DeadlineExceeded }
+
+// What is wrong with an event is not said in the codes that speak of the caller.
+func TestAnEventsRejectionIsAConflict(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	problems := []meshhook.Problem{{Path: "/total", Message: "is missing"}}
+	for code, want := range map[meshhook.Code]meshhook.Code{
+		meshhook.CodeInvalidSignature: meshhook.CodeConflict, meshhook.CodeSchemaViolation: meshhook.CodeConflict, meshhook.CodeIPNotAllowed: meshhook.CodeConflict,
+		meshhook.CodeWebhookDisabled: meshhook.CodeConflict, meshhook.CodePayloadTooLarge: meshhook.CodeConflict,
+		meshhook.CodeInvalid: meshhook.CodeInvalid, meshhook.CodeNotFound: meshhook.CodeNotFound, meshhook.CodeConflict: meshhook.CodeConflict,
+	} {
+		handler, _ := h.inside(t, func(o *api.Options) {
+			o.Store = store{h.db, &meshhook.Error{Code: code, Message: "it would be rejected again", Details: problems}}
+		})
+		w := answer(t, handler, h.tokens[meshhook.RoleWrite], "POST", "/api/events/"+meshhook.NewID().String()+"/replay", "")
+		requireFault(t, meshhook.HTTPStatus(want), want, w)
+		require.Contains(t, w.Body.String(), `"path":"/total"`)
+	}
+	handler, _ := h.inside(t, func(o *api.Options) { o.Store = store{h.db, context.DeadlineExceeded} })
+	w := answer(t, handler, h.tokens[meshhook.RoleWrite], "POST", "/api/events/"+meshhook.NewID().String()+"/replay", "")
+	requireFault(t, 500, meshhook.CodeInternal, w)
+}
