@@ -122,6 +122,8 @@ func (h *Handler) unknown(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, meshhook.Errorf(meshhook.CodeMethodNotAllowed, "this path answers %s, not %s", strings.Join(allowed, ", "), clip(r.Method)))
 }
 
+// errNoRoute is the answer to what no route is for. It is given without a token: the
+// document, which says what there is, is public, too.
 func errNoRoute() error {
 	return meshhook.Errorf(meshhook.CodeNotFound, "there is nothing at this path; /api/openapi.json describes what there is")
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// listAudit shows the project's changes, whoever made them, by the API or a command.
 func listAudit(ctx context.Context, c *call) (p page[meshhook.AuditEntry], err error) {
 	f := meshhook.AuditFilter{Actor: meshhook.Actor(c.query.Get("actor")), Action: c.query.Get("action")}
 	limit, err := c.limit()

@@ -28,6 +28,7 @@ type keyring struct {
 	used  map[meshhook.ID]time.Time
 }
 
+// keptToken is a token and when the database was last asked for it.
 type keptToken struct {
 	meshhook.Token
 	seen time.Time
@@ -70,6 +71,8 @@ func (k *keyring) find(ctx context.Context, digest [sha256.Size]byte, now time.T
 	return kept.Token, nil
 }
 
+// keep lets those go that nobody used for a minute, once there are many: tokens that
+// were revoked or have expired are never asked for again.
 func (k *keyring) keep(digest [sha256.Size]byte, kept keptToken) {
 	if len(k.known) >= maxKept {
 		for other, old := range k.known {

@@ -48,6 +48,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, to route) {
 	h.Log.Debug("api", "method", r.Method, "route", to.path, "status", c.status, "token", c.token.Name, "project_id", c.token.ProjectID, "duration", time.Since(begin))
 }
 
+// run asks in the order in which the least is given away: who it is, what was asked
+// for, and only then for the body.
 func (c *call) run(to route) (answer any, err error) {
 	if to.role != "" {
 		if c.token, c.digest, err = c.authenticate(c.writer, c.request, to.role); err != nil {
@@ -72,6 +74,7 @@ func (c *call) run(to route) (answer any, err error) {
 // actor is the caller, as the audit log names it.
 func (c *call) actor() meshhook.Actor { return meshhook.Actor("token:" + c.token.Name) }
 
+// malformed is an error of a request that cannot be read.
 func malformed(format string, args ...any) error {
 	return meshhook.Errorf(meshhook.CodeMalformed, format, args...)
 }
@@ -102,6 +105,7 @@ func legible(text string) bool { return utf8.ValidString(text) && !strings.Conta
 // maxBody bounds the body of a request to a route that says nothing else, in bytes.
 const maxBody = 1 << 20
 
+// readBody reads the whole body, bounded, before anything is decoded of it.
 func (c *call) readBody(to route) error {
 	if encoding := c.request.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return meshhook.Errorf(meshhook.CodeUnsupportedMediaType, "bodies are taken as they are, not in the content encoding %q", clip(encoding))

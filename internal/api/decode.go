@@ -58,6 +58,7 @@ func (s *shape) add(path, message string) {
 	s.problems = append(s.problems, meshhook.Problem{Path: path, Message: message})
 }
 
+// fault makes one error of the problems, in the order of their places: maps have none.
 func (s *shape) fault() error {
 	if len(s.problems) == 0 {
 		return nil
@@ -66,6 +67,7 @@ func (s *shape) fault() error {
 	return faulty(s.problems[:min(len(s.problems), maxProblems)])
 }
 
+// faulty is an error whose message is the first problem: most have just one.
 func faulty(problems []meshhook.Problem) error {
 	return &meshhook.Error{
 		Code: meshhook.CodeMalformed, Message: problems[0].Path + " " + problems[0].Message, Details: problems,
@@ -113,6 +115,9 @@ func (s *shape) compare(value any, want reflect.Type, path string) {
 	}
 }
 
+// object compares the members of an object with the fields of a struct. Names are
+// compared as they are written, which encoding/json does not: a field in another case
+// is a slip, and a merge patch would not know it for the same.
 func (s *shape) object(value any, want reflect.Type, path string) {
 	object, ok := value.(map[string]any)
 	s.expect(ok, path, want)
@@ -126,6 +131,7 @@ func (s *shape) object(value any, want reflect.Type, path string) {
 	}
 }
 
+// expect notes a value of the wrong type, without the value.
 func (s *shape) expect(ok bool, path string, want reflect.Type) {
 	if !ok {
 		s.add(path, "must be "+article(want))

@@ -7,6 +7,7 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
+// listEvents leaves the bodies out; they can be large, and showEvent has them.
 func listEvents(ctx context.Context, c *call) (p page[meshhook.Event], err error) {
 	f := meshhook.EventFilter{Webhook: c.query.Get("webhook")}
 	limit, err := c.limit()
@@ -47,6 +48,7 @@ func ViewEvent(e meshhook.Event) EventView {
 	return EventView{e, seen["body"], seen["body_text"], seen["body_base64"]}
 }
 
+// showEvent shows what came, what became of it and why.
 func showEvent(ctx context.Context, c *call) (EventView, error) {
 	id, err := c.id("event")
 	if err != nil {
@@ -66,6 +68,8 @@ type replayBody struct {
 	Force    bool   `json:"force,omitempty" doc:"Run an event that was rejected all the same; audited."`
 }
 
+// replayEvent leaves it to the store whether the event may run, which is the same
+// decision as that of the command.
 func replayEvent(ctx context.Context, c *call, body *replayBody) (run meshhook.Run, err error) {
 	id, err := c.id("event")
 	if err != nil {

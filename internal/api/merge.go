@@ -42,6 +42,7 @@ func merge(target, patch json.RawMessage, path string) (json.RawMessage, error) 
 	return json.Marshal(members)
 }
 
+// isObject tells an object from every other valid JSON text.
 func isObject(text json.RawMessage) bool {
 	text = bytes.TrimLeft(text, " \t\r\n")
 	return len(text) > 0 && text[0] == '{'

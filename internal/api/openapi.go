@@ -30,6 +30,7 @@ func newDocument(version string) *huma.OpenAPI {
 // describer makes the document of the routes.
 type describer struct{ api huma.API }
 
+// newDescriber tells huma of the types that JSON sees otherwise than reflection does.
 func newDescriber(api huma.API) *describer {
 	schemas := api.OpenAPI().Components.Schemas
 	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.RateLimit](), reflect.TypeFor[rateSchema]())
@@ -108,10 +109,12 @@ func (d *describer) operation(r route) *huma.Operation {
 	return o
 }
 
+// schema describes a type by reference, so that clients' generators make one class of it.
 func (d *describer) schema(t reflect.Type) *huma.Schema {
 	return d.api.OpenAPI().Components.Schemas.Schema(t, true, t.Name())
 }
 
+// body describes what a route takes.
 func (d *describer) body(r route) *huma.RequestBody {
 	s := d.schema(r.handler.body)
 	kind := "application/json"
@@ -148,6 +151,7 @@ func (d *describer) answer(r route) map[string]*huma.MediaType {
 	return map[string]*huma.MediaType{"application/json": {Schema: envelope}}
 }
 
+// json is the finished document. It never changes, so it is made once.
 func (d *describer) json() ([]byte, error) { return json.Marshal(d.api.OpenAPI()) }
 
 // describe answers with the document.

@@ -10,6 +10,7 @@ import (
 // A token is a project's. That there are other projects is seen, and new ones are
 // made, by the default project's admins only: the owners of the installation.
 
+// projects returns the projects that the caller may see, and whether it is an owner.
 func (c *call) projects(ctx context.Context) (list []meshhook.Project, owner bool, err error) {
 	list, err = c.Store.Projects(ctx)
 	own := slices.IndexFunc(list, func(p meshhook.Project) bool { return p.ID == c.token.ProjectID })
@@ -22,6 +23,8 @@ func (c *call) projects(ctx context.Context) (list []meshhook.Project, owner boo
 	return list[own : own+1], false, nil
 }
 
+// listProjects shows the others their own project only: that a customer is there is
+// already more than another one should hear.
 func listProjects(ctx context.Context, c *call) (page[meshhook.Project], error) {
 	list, _, err := c.projects(ctx)
 	if err != nil {
@@ -35,6 +38,8 @@ type projectBody struct {
 	Name string `json:"name"`
 }
 
+// createProject makes a project without a token; the owner of the machine makes the
+// first one with the command.
 func createProject(ctx context.Context, c *call, body *projectBody) (meshhook.Project, error) {
 	_, owner, err := c.projects(ctx)
 	if err != nil {

@@ -98,6 +98,7 @@ func (h handler) created() handler {
 	return h
 }
 
+// knownParameters ends a message about one that is not known.
 func (to route) knownParameters() string {
 	if len(to.query) == 0 {
 		return "; there are none"

@@ -7,6 +7,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// listRuns leaves the steps out; showRun has them.
 func listRuns(ctx context.Context, c *call) (p page[meshhook.Run], err error) {
 	f := meshhook.RunFilter{Workflow: c.query.Get("workflow")}
 	limit, err := c.limit()
@@ -29,6 +30,7 @@ func listRuns(ctx context.Context, c *call) (p page[meshhook.Run], err error) {
 	return newest(list, limit, func(r meshhook.Run) meshhook.ID { return r.ID }), err
 }
 
+// showRun shows a run with what is recorded of its steps.
 func showRun(ctx context.Context, c *call) (run meshhook.Run, err error) {
 	id, err := c.id("run")
 	if err != nil {
@@ -42,6 +44,8 @@ type startBody struct {
 	Body json.RawMessage `json:"body,omitempty" doc:"Seen by the workflow as .event.body; a string is taken as it stands."`
 }
 
+// startRun queues a run of the newest version. Nobody waits for its end here: the
+// answer says where it can be asked for, and the stream tells.
 func startRun(ctx context.Context, c *call, body *startBody) (run meshhook.Run, err error) {
 	w, err := c.project.Workflow(ctx, c.name())
 	if err != nil {
@@ -58,6 +62,7 @@ func startRun(ctx context.Context, c *call, body *startBody) (run meshhook.Run, 
 // nothing is a body without fields.
 type nothing struct{}
 
+// cancelRun ends a run. The daemon that holds it can record nothing more of it.
 func cancelRun(ctx context.Context, c *call, _ *nothing) (run meshhook.Run, err error) {
 	id, err := c.id("run")
 	if err != nil {
@@ -71,6 +76,8 @@ type retryBody struct {
 	FromStep string `json:"from_step,omitempty" doc:"Do this step and those after it again; steps that are done stay done when left out."`
 }
 
+// retryRun makes the next attempt of a run. Errors: CodeConflict unless it has failed
+// or was canceled, CodeInvalid for a step that it never began.
 func retryRun(ctx context.Context, c *call, body *retryBody) (run meshhook.Run, err error) {
 	id, err := c.id("run")
 	if err != nil {

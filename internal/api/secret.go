@@ -7,6 +7,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// listSecrets shows names and times; there is no way to read a value.
 func listSecrets(ctx context.Context, c *call) (page[meshhook.VaultSecret], error) {
 	list, err := c.project.Secrets(ctx)
 	if err != nil {
@@ -30,6 +31,8 @@ type secretStored struct {
 // maxSecret bounds a secret, in bytes: what the commands take.
 const maxSecret = 64 << 10
 
+// setSecret stores a value under a new name, or in the place of an old one, which is
+// why it is a POST to the list: callers need not know which.
 func setSecret(ctx context.Context, c *call, body *secretBody) (secretStored, error) {
 	if err := meshhook.CheckSecretName(body.Name); err != nil {
 		return secretStored{}, err
@@ -49,6 +52,7 @@ func setSecret(ctx context.Context, c *call, body *secretBody) (secretStored, er
 	return secretStored{body.Name, created}, err
 }
 
+// deleteSecret takes the value away from runs that are under way, too.
 func deleteSecret(ctx context.Context, c *call) (deleted, error) {
 	return c.gone(c.project.DeleteSecret(ctx, c.name()))
 }

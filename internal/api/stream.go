@@ -157,6 +157,7 @@ type events struct {
 	control *http.ResponseController
 }
 
+// begin sends the headers at once, and how soon to come back when the stream breaks.
 func (s *events) begin() error {
 	header := s.writer.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -169,6 +170,8 @@ func (s *events) begin() error {
 	return s.write("retry: 1000\n\n")
 }
 
+// entry sends an entry with its place in the journal as id, which the client gives
+// back when it comes again.
 func (s *events) entry(e meshhook.Entry) error {
 	text, err := encode(e)
 	if err != nil {
@@ -177,8 +180,11 @@ func (s *events) entry(e meshhook.Entry) error {
 	return s.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n", e.Cursor, e.Kind, text))
 }
 
+// comment sends what every client leaves aside.
 func (s *events) comment(text string) error { return s.write(": " + text + "\n\n") }
 
+// write sends text now. Each write has a deadline of its own: the server's would end
+// the stream, and none would let a client that does not read hold it for ever.
 func (s *events) write(text string) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
 		return err

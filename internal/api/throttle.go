@@ -23,6 +23,7 @@ type throttle struct {
 	until map[netip.Prefix]*failures
 }
 
+// failures are those of one sender in one window.
 type failures struct {
 	count int
 	until time.Time

@@ -7,6 +7,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// listTokens shows what a token may and when it was used, never its text.
 func listTokens(ctx context.Context, c *call) (page[meshhook.Token], error) {
 	list, err := c.project.Tokens(ctx)
 	if err != nil {
@@ -28,6 +29,8 @@ type tokenView struct {
 	Text string `json:"token" doc:"The token itself: shown this once."`
 }
 
+// createToken makes a token of the caller's own project: an admin cannot reach into
+// another one that way.
 func createToken(ctx context.Context, c *call, body *tokenBody) (tokenView, error) {
 	now := time.Now()
 	token := meshhook.Token{ID: meshhook.NewID(), Name: body.Name, Role: body.Role}
@@ -44,6 +47,7 @@ func createToken(ctx context.Context, c *call, body *tokenBody) (tokenView, erro
 	return tokenView{token, text.Reveal()}, err
 }
 
+// revokeToken may take the caller's own token away.
 func revokeToken(ctx context.Context, c *call) (deleted, error) {
 	_, err := c.project.RevokeToken(ctx, c.name())
 	return c.gone(err)

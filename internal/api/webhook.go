@@ -117,10 +117,13 @@ type webhookView struct {
 	SecretKey string `json:"secret_key,omitempty" doc:"The generated secret: shown this once."`
 }
 
+// view adds to an endpoint what only the configuration knows.
 func (c *call) view(e meshhook.Endpoint) webhookView {
 	return webhookView{Endpoint: e, URL: c.URL(e.Path)}
 }
 
+// listWebhooks is ordered by path, which is the name, so that a page is found again
+// when webhooks come and go meanwhile.
 func listWebhooks(ctx context.Context, c *call) (page[webhookView], error) {
 	list, err := c.project.Endpoints(ctx)
 	if err != nil {
@@ -133,6 +136,8 @@ func listWebhooks(ctx context.Context, c *call) (page[webhookView], error) {
 	return paged(c, views, func(v webhookView) string { return v.Path })
 }
 
+// showWebhook is the only answer with the secrets: when each was made and until when
+// it verifies, never its value.
 func showWebhook(ctx context.Context, c *call) (webhookView, error) {
 	e, secrets, err := c.project.Endpoint(ctx, c.name())
 	view := c.view(e)
@@ -146,6 +151,9 @@ type webhookBody struct {
 	SecretKey meshhook.Secret `json:"secret_key,omitzero" doc:"The secret; generated and shown once when left out, where the scheme allows it."`
 }
 
+// createWebhook finds everything that can be wrong before it asks the database for
+// anything. Errors: CodeInvalid, CodeNotFound for the workflow, CodeConflict for the
+// path.
 func createWebhook(ctx context.Context, c *call, body *webhookBody) (webhookView, error) {
 	if err := body.missing(); err != nil {
 		return webhookView{}, err
@@ -193,6 +201,9 @@ func chooseSecret(verifier *signature.Verifier, given meshhook.Secret) (secret m
 	return secret, !secret.IsZero(), nil
 }
 
+// changeWebhook reads the patch first and applies it under the lock of the webhook, so
+// that of two patches at once each keeps what the other one changed. The workflow is
+// looked up before that: within the lock nothing may be asked of the database.
 func changeWebhook(ctx context.Context, c *call) (webhookView, error) {
 	change, err := newWebhookPatch(c.body)
 	if err != nil {
@@ -225,8 +236,10 @@ type deleted struct {
 	Deleted bool   `json:"deleted"`
 }
 
+// gone is the answer after the thing of the path's name was taken away.
 func (c *call) gone(err error) (deleted, error) { return deleted{c.name(), true}, err }
 
+// deleteWebhook leaves the events, which are history.
 func deleteWebhook(ctx context.Context, c *call) (deleted, error) {
 	return c.gone(c.project.DeleteEndpoint(ctx, c.name()))
 }
@@ -245,6 +258,8 @@ type rotated struct {
 	OldExpiresAt time.Time   `json:"old_secrets_expire_at"`
 }
 
+// rotateSecret lets the old secrets verify for a while: senders and receivers never
+// change theirs at the same moment. A scheme without a secret is a CodeConflict.
 func rotateSecret(ctx context.Context, c *call, body *rotateBody) (rotated, error) {
 	e, _, err := c.project.Endpoint(ctx, c.name())
 	if err != nil {
@@ -288,6 +303,8 @@ type Tested struct {
 	DurationMS int64  `json:"duration_ms"`
 }
 
+// testWebhook goes through the public door like every request: what it answers is
+// what a sender would get, a refusal too, and the event is logged.
 func testWebhook(ctx context.Context, c *call, body *testBody) (Tested, error) {
 	e, _, err := c.project.Endpoint(ctx, c.name())
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
+// listWorkflows leaves the documents out.
 func listWorkflows(ctx context.Context, c *call) (page[meshhook.Workflow], error) {
 	list, err := c.project.Workflows(ctx)
 	if err != nil {
@@ -25,6 +26,8 @@ type workflowView struct {
 	Source string `json:"source" doc:"The document as it was applied."`
 }
 
+// showWorkflow finds a version that is asked for by the workflow's id: a name could
+// come to mean another one in between.
 func showWorkflow(ctx context.Context, c *call) (workflowView, error) {
 	number, err := c.number("version")
 	if err != nil {
@@ -58,6 +61,8 @@ func (b workflowBody) parse() (*workflow.Definition, string, error) {
 	return definition, source, err
 }
 
+// applyWorkflow is idempotent: a document that says what the newest version says
+// makes no new one, whatever its spaces and comments.
 func applyWorkflow(ctx context.Context, c *call, body *workflowBody) (meshhook.Applied, error) {
 	definition, source, err := body.parse()
 	if err != nil {
@@ -66,6 +71,8 @@ func applyWorkflow(ctx context.Context, c *call, body *workflowBody) (meshhook.A
 	return c.apply(ctx, definition, source)
 }
 
+// updateWorkflow is applyWorkflow for a workflow that is there, and refuses a document
+// of another name: it would silently make another workflow.
 func updateWorkflow(ctx context.Context, c *call, body *workflowBody) (meshhook.Applied, error) {
 	definition, source, err := body.parse()
 	if err != nil {
@@ -81,6 +88,7 @@ func updateWorkflow(ctx context.Context, c *call, body *workflowBody) (meshhook.
 	return c.apply(ctx, definition, source)
 }
 
+// apply stores a document that was parsed; a new workflow is a 201.
 func (c *call) apply(ctx context.Context, d *workflow.Definition, source string) (meshhook.Applied, error) {
 	applied, err := c.project.Apply(ctx, d.Name, d.Description, meshhook.Version{Digest: d.Digest(), Source: source})
 	if applied.Created && err == nil {
@@ -90,10 +98,12 @@ func (c *call) apply(ctx context.Context, d *workflow.Definition, source string)
 	return applied, err
 }
 
+// deleteWorkflow refuses with CodeConflict while a webhook or a run needs it.
 func deleteWorkflow(ctx context.Context, c *call) (deleted, error) {
 	return c.gone(c.project.DeleteWorkflow(ctx, c.name()))
 }
 
+// listVersions has its own paging: versions are known by number, newest first.
 func listVersions(ctx context.Context, c *call) (p page[meshhook.Version], err error) {
 	limit, err := c.limit()
 	if err != nil {
