@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/schema"
 )
@@ -309,7 +310,7 @@ func TestTheDocumentDescribesEverything(t *testing.T) {
 		full: true, `{"url_path":"x","workflow_id":"y","rate_limit":"5/s"}`: true, `{"url_path":"x"}`: false, `{"url_path":"x","workflow_id":1}`: false,
 		`{"url_path":"x","workflow_id":"y","colour":"red"}`: false, `{"url_path":"x","workflow_id":"y","rate_limit":{"type":"leaky","value":"1/s"}}`: false,
 	} {
-		value, err := schema.Decode([]byte(body))
+		value, err := content.Decode([]byte(body))
 		require.NoError(t, err)
 		require.Equal(t, good, len(compiled.Validate(value)) == 0, body)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
 	"github.com/profullstack/meshhook/internal/schema"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -68,7 +69,7 @@ func (a *arrivals) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// furnish migrates the database and makes the two webhooks.
+// furnish migrates the database and makes the webhooks.
 func furnish(ctx context.Context, dsn, sink string) (err error) {
 	db, err := openDatabase(ctx, dsn)
 	if err != nil {
@@ -79,32 +80,41 @@ func furnish(ctx context.Context, dsn, sink string) (err error) {
 	if err != nil {
 		return err
 	}
-	for path, source := range map[string]string{"quiet": quiet, "calling": fmt.Sprintf(calling, sink)} {
-		definition, err := workflow.Parse(path, []byte(source))
-		if err != nil {
-			return err
+	for path, endpoint := range endpoints() {
+		source := quiet
+		if path == "calling" {
+			source = fmt.Sprintf(calling, sink)
 		}
-		applied, err := project.Apply(ctx, definition.Name, "", meshhook.Version{Digest: definition.Digest(), Source: source})
-		if err != nil {
-			return err
-		}
-		limit := meshhook.RateLimit{Limit: 1_000_000, Period: time.Second}
-		endpoint := meshhook.Endpoint{
-			ID: meshhook.NewID(), Path: path, WorkflowID: applied.Workflow.ID, Enabled: true, RateLimit: &limit,
-			Verification: meshhook.Verification{Scheme: "github"},
-			Schema:       json.RawMessage(`{"type":"object","required":["ref","repository"],"properties":{"ref":{"type":"string"}}}`),
-		}
-		if err := endpoint.Validate(); err != nil {
-			return err
-		}
-		if err := ingress.Check(endpoint, schema.Options{}); err != nil {
-			return err
-		}
-		if _, err := project.CreateEndpoint(ctx, endpoint, meshhook.NewSecret(secret)); err != nil {
+		if err := furnishOne(ctx, project, path, source, endpoint); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// furnishOne makes a workflow and the webhook that starts it, at the same name.
+func furnishOne(ctx context.Context, project *postgres.Tenant, path, source string, endpoint meshhook.Endpoint) error {
+	definition, err := workflow.Parse(path, []byte(source))
+	if err != nil {
+		return err
+	}
+	applied, err := project.Apply(ctx, definition.Name, "", meshhook.Version{Digest: definition.Digest(), Source: source})
+	if err != nil {
+		return err
+	}
+	endpoint.ID, endpoint.Path, endpoint.WorkflowID, endpoint.Enabled = meshhook.NewID(), path, applied.Workflow.ID, true
+	if err := endpoint.Validate(); err != nil {
+		return err
+	}
+	if err := ingress.Check(endpoint, schema.Options{}); err != nil {
+		return err
+	}
+	key := meshhook.NewSecret(secret)
+	if endpoint.Verification.Scheme == "none" {
+		key = meshhook.Secret{}
+	}
+	_, err = project.CreateEndpoint(ctx, endpoint, key)
+	return err
 }
 
 // signature of the benchmark's body, as GitHub sends it.

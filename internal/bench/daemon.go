@@ -92,6 +92,9 @@ func measureDaemon(ctx context.Context, o options, dsn string, bare, inserts *sa
 			return err
 		}
 	}
+	if err := measureChecks(ctx, o, dsn, headers, out); err != nil {
+		return err
+	}
 	return measureCall(ctx, o, dsn, arrivals, out)
 }
 
