@@ -77,6 +77,9 @@ type server struct {
 	*http.Server
 	listener net.Listener
 	role     string
+	// secure tells that it speaks TLS. (The server's own TLSConfig is set by
+	// net/http in any case.)
+	secure bool
 }
 
 // gcPercent lets the heap grow to four times what is live before it is collected.
@@ -172,6 +175,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	}
 	for _, s := range d.servers {
 		s.Server = d.newServer(s.role)
+		s.secure = s.TLSConfig != nil
 	}
 	if _, err := d.ingress.Refresh(ctx); err != nil {
 		return err
@@ -193,9 +197,10 @@ func (d *Daemon) join(ctx context.Context) error {
 	return err
 }
 
-// leave takes the daemon from the list, so that one that is left alone knows it.
+// leave takes the daemon from the list, so that one that is left alone knows it,
+// after what it has counted is where others find it.
 func (d *Daemon) leave(ctx context.Context) error {
-	err := d.db.Leave(ctx, d.id)
+	err := errors.Join(d.limits.Close(ctx), d.db.Leave(ctx, d.id))
 	d.db.Ring(postgres.BellDaemons)
 	return err
 }

@@ -59,14 +59,14 @@ func (d *Daemon) handler(role string) http.Handler {
 
 // serve serves until the server is shut down.
 func (s *server) serve() error {
-	if s.TLSConfig != nil {
+	if s.secure {
 		return s.ServeTLS(s.listener, "", "")
 	}
 	return s.Serve(s.listener)
 }
 
 func (s *server) scheme() string {
-	if s.TLSConfig != nil {
+	if s.secure {
 		return "https://"
 	}
 	return "http://"

@@ -94,6 +94,19 @@ func TestADaemonThatIsLeftAloneForgivesNothing(t *testing.T) {
 	require.Equal(t, int64(20), flood(t, "limited", 100, one))
 }
 
+// A restart forgives nothing.
+func TestADaemonThatStopsHandsItsCountersOn(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.URL(t)
+	limit := meshhook.RateLimit{Limit: 100, Period: 24 * time.Hour}
+	furnish(t, dsn, "limited", func(e *meshhook.Endpoint) { e.RateLimit = &limit })
+	one, stop := start(t, settings(t, dsn))
+	require.Equal(t, int64(60), flood(t, "limited", 60, one))
+	require.NoError(t, stop())
+	two, _ := start(t, settings(t, dsn))
+	require.Equal(t, int64(40), flood(t, "limited", 100, two))
+}
+
 // A changed rate begins anew on every daemon.
 func TestAChangedRateBeginsAnew(t *testing.T) {
 	t.Parallel()

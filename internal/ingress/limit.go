@@ -21,6 +21,9 @@ func (h *Handler) limit(ctx context.Context, c *call) *refusal {
 		return nil
 	}
 	q, err := h.counters.Get(ctx, c.door.limitKey(), c.door.rate())
+	if ctx.Err() != nil {
+		return unavailable("the request was broken off") // nobody hears it, and nothing was counted
+	}
 	if err != nil {
 		// The limit protects the owner's workflow, not the daemon: an event is
 		// worth more than the exactness of its count.

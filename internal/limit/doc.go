@@ -24,6 +24,7 @@
 //     that one is dead.
 //   - A daemon that becomes the only one takes the lease first and the table's
 //     counters after it, and then counts on in memory from there.
+//   - A daemon that stops writes its counters into the table.
 //   - What a daemon knows of the others holds for a bounded time. One that was
 //     stopped for longer, or cut off, asks before it counts on.
 //

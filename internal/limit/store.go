@@ -132,7 +132,7 @@ func (s *Store) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 	ahead, err := s.peeking().peek(ctx, key)
 	if err != nil {
 		s.onError(err)
-		return limiter.Context{}, err
+		ahead, _ = s.memory.peek(ctx, key) // it cannot fail
 	}
 	now = time.Now()
 	s.known.see(key, now, ahead)
@@ -144,6 +144,18 @@ func (s *Store) Reset(ctx context.Context, key string, rate limiter.Rate) (limit
 	err := s.counting(ctx, func(b book) error { return b.reset(ctx, key) })
 	s.known.forget(key)
 	return rhythmOf(rate).standing(time.Now(), 0), err
+}
+
+// Close hands over to the table what was counted in memory, for the daemons to
+// come. It is called once nothing is counted any more.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.memory.all()
+	if s.where == Memory || len(own) == 0 {
+		return nil
+	}
+	return s.table.JoinRates(ctx, s.daemon, own)
 }
 
 // counting calls fn with the book that counts now, and with the memory when that
