@@ -91,12 +91,12 @@ func (a *ACME) Fetch(context.Context) (more bool, err error) {
 // TrustACME is Trust for the certificate that was fetched for a domain. An authority
 // of one's own signs by a root that this machine may not know, so the certificate
 // itself is trusted too.
-func TrustACME(dir, domain string) (*x509.CertPool, error) {
+func TrustACME(ctx context.Context, dir, domain string) (*x509.CertPool, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	text, err := autocert.DirCache(dir).Get(context.Background(), domain)
+	text, err := autocert.DirCache(dir).Get(ctx, domain)
 	if errors.Is(err, autocert.ErrCacheMiss) {
 		return roots, nil
 	}

@@ -54,15 +54,15 @@ func TestFetchSaysForWhichDomainThereIsNone(t *testing.T) {
 func TestTrustACME(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	system, err := certs.TrustACME(dir, "a.example.com")
+	system, err := certs.TrustACME(t.Context(), dir, "a.example.com")
 	require.NoError(t, err, "nothing was fetched yet")
 	cert, key := certtest.Make(t, time.Hour, "a.example.com")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.example.com"), append(key, cert...), 0o600))
-	with, err := certs.TrustACME(dir, "a.example.com")
+	with, err := certs.TrustACME(t.Context(), dir, "a.example.com")
 	require.NoError(t, err)
 	require.False(t, with.Equal(system))
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.example.com"), []byte("nonsense"), 0o600))
-	_, err = certs.TrustACME(dir, "b.example.com")
+	_, err = certs.TrustACME(t.Context(), dir, "b.example.com")
 	require.ErrorContains(t, err, "b.example.com")
 }

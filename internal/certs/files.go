@@ -38,35 +38,36 @@ type pair struct {
 // be read, a key of another certificate, a certificate that is not valid now.
 func Open(certFile, keyFile string) (*Files, error) {
 	f := &Files{certFile: certFile, keyFile: keyFile}
-	_, err := f.Reload(context.Background())
-	return f, err
+	return f, f.reload()
 }
 
 // Reload takes the files over where they have changed. What they hold is compared,
 // not when they were written: so it does not matter how they are replaced. Where
 // they cannot be used, as for a moment when the second of them is not written yet,
 // the error says why and the old pair stays. It is the Work of a loop.
-func (f *Files) Reload(context.Context) (more bool, err error) {
+func (f *Files) Reload(context.Context) (more bool, err error) { return false, f.reload() }
+
+func (f *Files) reload() error {
 	cert, err := read("certificate", f.certFile)
 	if err != nil {
-		return false, err
+		return err
 	}
 	key, err := read("key", f.keyFile)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if old := f.current.Load(); old != nil && bytes.Equal(old.cert, cert) && bytes.Equal(old.key, key) {
-		return false, nil
+		return nil
 	}
 	certificate, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return false, meshhook.Errorf(meshhook.CodeInvalid, "the certificate %s and the key %s cannot be used together: %w", f.certFile, f.keyFile, err)
+		return meshhook.Errorf(meshhook.CodeInvalid, "the certificate %s and the key %s cannot be used together: %w", f.certFile, f.keyFile, err)
 	}
 	if err := validNow(f.certFile, certificate.Leaf, time.Now()); err != nil {
-		return false, err
+		return err
 	}
 	f.current.Store(&pair{cert, key, &certificate})
-	return false, nil
+	return nil
 }
 
 // Certificate is for tls.Config.GetCertificate.

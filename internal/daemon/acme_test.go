@@ -138,7 +138,7 @@ func TestACertificateIsFetchedByACME(t *testing.T) {
 			require.Equal(t, "HTTP/2.0", protocol)
 
 			// A command on this machine trusts the certificate itself.
-			roots, err := certs.TrustACME(filepath.Join(dir, "acme"), domain)
+			roots, err := certs.TrustACME(t.Context(), filepath.Join(dir, "acme"), domain)
 			require.NoError(t, err)
 			command := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: domain}}}
 			t.Cleanup(command.CloseIdleConnections)

@@ -88,7 +88,7 @@ func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) 
 	for name, values := range t.Header {
 		header[name] = values
 	}
-	base, client, err := t.dialer()
+	base, client, err := t.dialer(ctx)
 	if err != nil {
 		return egress.Reply{}, err
 	}
@@ -106,7 +106,7 @@ func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) 
 // dialer returns where the listener on this machine is reached, and a client for
 // it. Where it speaks TLS, its certificate is checked by the name that stands in it,
 // whatever the address is.
-func (t Test) dialer() (base string, client *egress.Client, err error) {
+func (t Test) dialer(ctx context.Context) (base string, client *egress.Client, err error) {
 	host, network := listening(t.Listen)
 	o := egress.Options{Allow: network, UserAgent: "meshhook/" + t.Version}
 	base = "http://" + host
@@ -116,7 +116,7 @@ func (t Test) dialer() (base string, client *egress.Client, err error) {
 		o.RootCAs, o.ServerName, err = certs.Trust(t.Config.TLS.CertFile)
 	case len(acme.Domains) > 0:
 		base, o.ServerName = "https://"+host, acme.Domains[0]
-		o.RootCAs, err = certs.TrustACME(ACMEDir(t.Config), acme.Domains[0])
+		o.RootCAs, err = certs.TrustACME(ctx, ACMEDir(t.Config), acme.Domains[0])
 	}
 	if err != nil {
 		return "", nil, err

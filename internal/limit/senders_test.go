@@ -28,7 +28,7 @@ func TestSendersAtTheEdge(t *testing.T) {
 		require.True(t, ok)
 		_, ok = s.Take(netip.MustParseAddr("::ffff:192.0.2.1"))
 		require.False(t, ok, "the same address in another form")
-		time.Sleep(wait)
+		pass(wait)
 		_, ok = s.Take(a)
 		require.True(t, ok)
 	})
