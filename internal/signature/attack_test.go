@@ -161,4 +161,10 @@ func TestAttack_LinesOfAnotherTopic(t *testing.T) {
 	failure := verify(forged)
 	require.NotNil(t, failure, "a message of somebody else's topic passes for ours")
 	require.Equal(t, "the body's Type holds a line break, so that it is not clear what was signed", failure.Message)
+
+	// Nor may a message take in its own id, by which a repetition is known.
+	own := snsMessage(t, victim, "pay")
+	own["Message"] += "\nMessageId\n" + own["MessageId"]
+	delete(own, "MessageId")
+	require.Equal(t, "the body has no MessageId, which is signed", verify(own).Message)
 }

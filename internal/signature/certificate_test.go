@@ -144,6 +144,25 @@ func TestCertificate_Refuses(t *testing.T) {
 	}
 }
 
+// Without a secret any topic is taken, but a secret that is empty is none.
+func TestCertificate_EmptyIdentifier(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, meshhook.Verification{Scheme: "sns"}).WithKeyring(serving(map[string]string{snsCertificate: provider().certificate}))
+	for _, test := range []struct {
+		keys []signature.Key
+		want signature.Reason
+	}{
+		{nil, ""},
+		{keys("arn:aws:sns:eu-central-1:111111111111:orders"), ""},
+		{keys("another topic"), signature.ReasonMismatch},
+		{keys("another topic", ""), signature.ReasonMismatch},
+		{keys(""), signature.ReasonNoSecret},
+	} {
+		_, failure := v.Verify(t.Context(), snsRequest(t, snsCertificate), test.keys)
+		require.Equal(t, test.want, reason(failure), test.keys)
+	}
+}
+
 func TestCertificate_OnlyForTheRightEndpoint(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(serving(map[string]string{paypalCertificate: provider().certificate}))

@@ -198,7 +198,7 @@ func FuzzTwilio(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host, path, form string, port uint8) {
 		came := "https://" + host + path
 		signedAddress := came
-		if u, err := url.Parse(came); err == nil && u.Port() == "" && u.Host != "" && strings.HasSuffix("https://"+host, u.Host) && port%2 == 1 {
+		if u, err := url.Parse(came); err == nil && u.Port() == "" && u.Host != "" && !strings.ContainsAny(host, "/?#") && port%2 == 1 {
 			signedAddress = "https://" + host + ":443" + path
 		}
 		pairs, err := url.ParseQuery(form)
@@ -228,7 +228,7 @@ func FuzzRedactQuery(f *testing.F) {
 		for _, value := range after["key"] {
 			require.Contains(t, []string{"", signature.Redacted}, value)
 		}
-		require.Len(t, after["key"], len(before["key"]))
+		require.GreaterOrEqual(t, len(after["key"]), len(before["key"]), "also of pairs that cannot be read")
 		delete(before, "key")
 		delete(after, "key")
 		if !strings.ContainsAny(query, ";%") { // what cannot be read in one way is redacted in both

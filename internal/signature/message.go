@@ -67,6 +67,7 @@ func (m *message) text(p part) string {
 func (m *message) lines(names string) string {
 	var b strings.Builder
 	for name := range strings.SplitSeq(names, ",") {
+		name = strings.TrimSuffix(name, "?")
 		if value, ok := m.document.lookup(name); ok {
 			b.WriteString(name + "\n" + value + "\n")
 		}

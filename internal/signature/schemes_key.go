@@ -90,7 +90,7 @@ func keySchemes() []Scheme {
 // sns returns the scheme of Amazon SNS, which signs fields of the body. The topic
 // is the identifier: SNS signs for everybody's topics alike.
 func sns() Scheme {
-	const lines = "{lines:Message,MessageId,Subject,SubscribeURL,Timestamp,Token,TopicArn,Type}"
+	const lines = "{lines:Message,MessageId,Subject?,SubscribeURL?,Timestamp,Token?,TopicArn,Type}"
 	return Scheme{
 		Name:      "sns",
 		Engine:    EngineRSA,

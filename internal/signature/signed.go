@@ -165,6 +165,10 @@ func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byt
 		keys = []Key{{}} // any identifier will do
 	}
 	for _, key := range keys {
+		if key.Value.IsZero() && !anyone {
+			f.BadSecrets++
+			continue
+		}
 		p, err := e.prover.proof(ctx, m, key.Value)
 		if failure := asFailure(err); failure != nil {
 			return Key{}, failure
@@ -226,15 +230,20 @@ func (e *signedEngine) checkCovered(m *message) *Failure {
 }
 
 // checkLines refuses a line break in any of the signed lines but those of the
-// first field: with it the same lines could be read as other fields, such as the
-// topic of somebody else.
+// first field, and one that is missing: with them the same lines could be read as
+// other fields, such as the topic of somebody else, or a message without its id.
 func (e *signedEngine) checkLines(m *message) *Failure {
 	for _, p := range e.template {
 		if p.field != fieldLines {
 			continue
 		}
-		for _, name := range strings.Split(p.operand, ",")[1:] {
-			if strings.Contains(m.document.value(name), "\n") {
+		for i, name := range strings.Split(p.operand, ",") {
+			name, optional := strings.CutSuffix(name, "?")
+			value, there := m.document.lookup(name)
+			if !there && !optional {
+				return refuse(ReasonMismatch, "the body has no %s, which is signed", name)
+			}
+			if i > 0 && strings.Contains(value, "\n") {
 				return refuse(ReasonMismatch, "the body's %s holds a line break, so that it is not clear what was signed", name)
 			}
 		}

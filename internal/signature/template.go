@@ -25,7 +25,7 @@ const (
 	fieldCRC32   = "crc32"   // of the body, in decimal (IEEE 802.3)
 	fieldSecret  = "secret"  // the endpoint's identifier at the provider
 	fieldField   = "field"   // {field:PATH}, a value in the body
-	fieldLines   = "lines"   // {lines:A,B}, of these names in the body those that are there, a line each for name and value
+	fieldLines   = "lines"   // {lines:A,B?}, a line each for these names in the body and their values; those with ? may be absent
 )
 
 // ownFields are those that an endpoint's own template may name.
