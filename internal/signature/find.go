@@ -3,6 +3,7 @@ package signature
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -43,7 +44,18 @@ func clip(text string) string {
 	if len(text) <= most {
 		return text
 	}
-	return text[:most] + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// legible is clip for what is shown without quotes: what a terminal would take for
+// a command is marked.
+func legible(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, clip(text))
 }
 
 // distance is how many letters it takes to make b of a, regardless of case

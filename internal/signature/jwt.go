@@ -359,13 +359,13 @@ func describe(token *jwt.Token, claims jwt.MapClaims) *TokenFinding {
 	d := &TokenFinding{}
 	algorithm, _ := token.Header["alg"].(string)
 	kid, _ := token.Header["kid"].(string)
-	d.Algorithm, d.KeyID = clip(algorithm), clip(kid)
+	d.Algorithm, d.KeyID = legible(algorithm), legible(kid)
 	issuer, _ := claims.GetIssuer() // what cannot be read is left out of the description
-	d.Issuer = clip(issuer)
+	d.Issuer = legible(issuer)
 	audience, _ := claims.GetAudience()
 	for i, a := range audience {
 		if i < 4 {
-			d.Audience = append(d.Audience, clip(a))
+			d.Audience = append(d.Audience, legible(a))
 		}
 	}
 	for name, to := range map[string]*int64{"exp": &d.ExpiresAt, "nbf": &d.NotBefore, "iat": &d.IssuedAt} {

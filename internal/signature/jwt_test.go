@@ -344,5 +344,17 @@ func TestJWT_FindingsAreShortAndOpen(t *testing.T) {
 	text, err := json.Marshal(failure)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), token[len(token)-20:])
+	other := makeToken(t, "HS256", map[string]any{"kid": "\x1b[2Jä\x00\u202e"}, inAnHour(), []byte(tokenSecret))
+	require.Equal(t, "\ufffd[2Jä\ufffd\ufffd", verifyToken(t, v, other, tokenSecret).Findings.Token.KeyID, "terminals take it for no command")
 	require.NotContains(t, string(text), tokenSecret)
+}
+
+func TestJWT_KeysOfAnotherCurve(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, meshhook.Verification{Scheme: "jwt", Algorithm: "ES256"})
+	for _, curve := range []elliptic.Curve{elliptic.P224(), elliptic.P384(), elliptic.P521()} {
+		secret := inPEM("PUBLIC KEY", der(t, ecKeyOn(curve).Public()))
+		require.EqualError(t, v.CheckSecret(meshhook.NewSecret(secret)), "the key's curve is not that of ES256", curve.Params().Name)
+		require.Equal(t, signature.ReasonBadSecret, reason(verifyToken(t, v, makeToken(t, "ES256", nil, inAnHour(), ecKey()), secret)))
+	}
 }
