@@ -196,9 +196,12 @@ func FuzzTwilio(f *testing.F) {
 	f.Add("example.org", "/a", "a;b=c", uint8(0))
 	v := newVerifier(f, meshhook.Verification{Scheme: "twilio"})
 	f.Fuzz(func(t *testing.T, host, path, form string, port uint8) {
+		if path != "" && !strings.ContainsAny(path[:1], "/?#") {
+			return
+		}
 		came := "https://" + host + path
 		signedAddress := came
-		if u, err := url.Parse(came); err == nil && u.Port() == "" && u.Host != "" && !strings.ContainsAny(host, "/?#") && port%2 == 1 {
+		if u, err := url.Parse(came); err == nil && u.Port() == "" && u.Hostname() != "" && !strings.HasSuffix(host, ":") && !strings.ContainsAny(host, "/?#") && port%2 == 1 {
 			signedAddress = "https://" + host + ":443" + path
 		}
 		pairs, err := url.ParseQuery(form)

@@ -2,7 +2,6 @@ package signature
 
 import (
 	"hash/crc32"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -108,21 +107,15 @@ func portVariants(raw string) []string {
 	if err != nil || u.Host == "" {
 		return []string{raw}
 	}
-	host := u.Hostname()
-	if strings.Contains(host, ":") { // an IPv6 address
-		host = "[" + host + "]"
-	}
-	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	switch {
-	case u.Port() != "":
-	case port != "":
-		host = net.JoinHostPort(u.Hostname(), port)
-	default:
-		return []string{raw}
-	}
-	// Everything else stays as it is written, since that is what was signed.
+	// Everything stays as it is written, since that is what was signed.
 	start := strings.Index(raw, "//") + len("//")
 	end := start + strings.IndexAny(raw[start:]+"/", "/?#")
-	user := raw[start : start+strings.LastIndexByte(raw[start:end], '@')+1]
-	return []string{raw, raw[:start] + user + host + raw[end:]}
+	if port := u.Port(); port != "" {
+		return []string{raw, strings.TrimSuffix(raw[:end], ":"+port) + raw[end:]}
+	}
+	port, known := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	if !known {
+		return []string{raw}
+	}
+	return []string{raw, strings.TrimSuffix(raw[:end], ":") + port + raw[end:]}
 }

@@ -43,6 +43,7 @@ func TestCheckSecret(t *testing.T) {
 		{"sendgrid", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", notPublic},
 		{"meta", "secret:token", ""},
 		{"meta", ":token", "the secret is empty"},
+		{"meta", "\x00:token", "the secret is empty"},
 		{"notion", "", ""},
 		{"asana", "", ""},
 		{"sns", "", ""},

@@ -126,6 +126,8 @@ func TestTwilio_Ports(t *testing.T) {
 		{"https://[::1]/a", "https://[::1]:443/a", true},
 		{"https://[::1]:8443/a", "https://[::1]/a", true},
 		{"https://example.org/a#b", "https://example.org:443/a#b", true},
+		{"https://ex%80mple.org/a", "https://ex%80mple.org:443/a", true},
+		{"https://example.org:/a", "https://example.org:443/a", true},
 		{"https://example.org/a", "https://example.org/b", false},
 		{"https://example.org/a", "http://example.org/a", false},
 		{"https://example.org/a", "https://EXAMPLE.org/a", false},
