@@ -12,12 +12,16 @@ CREATE INDEX events_not_accepted_idx ON events (project_id, id) WHERE status <> 
 -- tells that an old one can go.
 ALTER TABLE endpoint_secrets ADD COLUMN last_used_at timestamptz;
 
--- Where rate limits stand while several daemons share them (GCRA: the theoretical
--- arrival time of the next request). Unlogged: a crash of the server empties it,
--- which forgives one period and costs no write-ahead log on the hot path.
+-- Where rate limits stand while several daemons share them: tat, the moment at which
+-- a key's whole quota is there again (GCRA: the theoretical arrival time), and the end
+-- of the period that its first request began, with the count in it. Unlogged: a crash
+-- of the server empties it, which forgives one period and costs no write-ahead log on
+-- the hot path.
 CREATE UNLOGGED TABLE rate_limits (
-	key text PRIMARY KEY,
-	tat timestamptz NOT NULL
+	key   text PRIMARY KEY,
+	tat   timestamptz NOT NULL,
+	ends  timestamptz NOT NULL,
+	count bigint NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
 -- Until when a daemon may count in its own memory, because no other takes requests.

@@ -2,11 +2,13 @@
 // daemons together and nobody gets twice its burst by waiting for the edge of a
 // window.
 //
-// It is the generic cell rate algorithm (GCRA): of each key one moment is kept,
-// at which its whole quota is there again. A request moves it on by one step, the
-// period divided by the limit, and is refused where it would come to lie further
-// ahead than the whole quota. So a quota may be used up at once, and comes back
-// evenly: of 100/minute one request every 600 ms.
+// Two things have to hold for a request to be admitted. In the period that begins
+// with a key's first request there are no more than its limit: of 100/minute exactly
+// 100, however fast or slowly they come. And the generic cell rate algorithm (GCRA)
+// admits it: of each key a moment is kept, at which its whole quota is there again; a
+// request moves it on by one step, the period divided by the limit, and is refused
+// where it would come to lie further ahead than the whole quota. So whoever has used
+// the quota up at the end of one period does not get it again at once in the next.
 //
 // # Where it is counted
 //

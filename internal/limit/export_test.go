@@ -6,7 +6,7 @@ import "github.com/profullstack/meshhook/internal/meshhook"
 func (s *Store) Kept() int {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
-	return len(s.memory.due)
+	return len(s.memory.keys)
 }
 
 // SmallSenders is NewSenders with two generations of so many addresses.

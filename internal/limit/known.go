@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // maxKnown is how many keys are remembered before those are looked for that need
@@ -23,10 +25,10 @@ type known struct {
 	seen map[string]sighting
 }
 
-// sighting is how far ahead a key was at some moment.
+// sighting is where a key stood at some moment.
 type sighting struct {
-	at    time.Time
-	ahead time.Duration
+	at       time.Time
+	standing meshhook.RateStanding
 }
 
 func newKnown() *known {
@@ -51,25 +53,25 @@ func (k *known) fill(key string, now, free time.Time) {
 	k.full[key] = free
 }
 
-// see notes how far ahead the key is.
-func (k *known) see(key string, now time.Time, ahead time.Duration) {
+// see notes where the key stands.
+func (k *known) see(key string, now time.Time, standing meshhook.RateStanding) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.seen) >= maxKnown {
 		maps.DeleteFunc(k.seen, func(_ string, s sighting) bool { return now.Sub(s.at) >= peekFresh })
 	}
-	k.seen[key] = sighting{now, ahead}
+	k.seen[key] = sighting{now, standing}
 }
 
-// recent returns how far ahead the key is by what was seen a moment ago.
-func (k *known) recent(key string, now time.Time) (time.Duration, bool) {
+// recent returns where the key stands by what was seen a moment ago.
+func (k *known) recent(key string, now time.Time) (meshhook.RateStanding, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s, is := k.seen[key]
 	if !is || now.Sub(s.at) >= peekFresh {
-		return 0, false
+		return meshhook.RateStanding{}, false
 	}
-	return max(0, s.ahead-now.Sub(s.at)), true
+	return s.standing.After(now.Sub(s.at)), true
 }
 
 func (k *known) forget(key string) {

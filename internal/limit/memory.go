@@ -5,80 +5,83 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// sweepFrom is how many keys the memory holds before it looks for those that are
-// not ahead any more.
+// sweepFrom is how many keys the memory holds before it looks for those whose whole
+// quota is there again.
 const sweepFrom = 1024
 
 // memory is the book of one process.
 type memory struct {
-	mu sync.Mutex
-	// due holds the moment at which a key's whole quota is there again.
-	due   map[string]time.Time
+	mu    sync.Mutex
+	keys  map[string]sighting
 	sweep int
 }
 
-func newMemory() *memory { return &memory{due: map[string]time.Time{}, sweep: sweepFrom} }
+func newMemory() *memory { return &memory{keys: map[string]sighting{}, sweep: sweepFrom} }
 
-func (m *memory) take(_ context.Context, key string, cost, burst time.Duration) (ahead time.Duration, taken bool, err error) {
+// at is where the key stands now; the lock is held.
+func (m *memory) at(key string, now time.Time) meshhook.RateStanding {
+	s := m.keys[key]
+	return s.standing.After(now.Sub(s.at))
+}
+
+func (m *memory) take(_ context.Context, key string, t meshhook.RateTake) (s meshhook.RateStanding, taken bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	ahead = max(0, m.due[key].Sub(now))
-	if ahead+cost > burst {
-		return ahead, false, nil
+	if s, taken = m.at(key, now).Take(t); !taken {
+		return s, false, nil
 	}
-	ahead += cost
-	m.due[key] = now.Add(ahead)
-	if len(m.due) >= m.sweep {
-		maps.DeleteFunc(m.due, func(_ string, due time.Time) bool { return !due.After(now) })
-		m.sweep = max(sweepFrom, 2*len(m.due))
+	m.keys[key] = sighting{now, s}
+	if len(m.keys) >= m.sweep {
+		maps.DeleteFunc(m.keys, func(_ string, s sighting) bool { return s.standing.After(now.Sub(s.at)) == meshhook.RateStanding{} })
+		m.sweep = max(sweepFrom, 2*len(m.keys))
 	}
-	return ahead, true, nil
+	return s, true, nil
 }
 
-func (m *memory) peek(_ context.Context, key string) (time.Duration, error) {
+func (m *memory) peek(_ context.Context, key string) (meshhook.RateStanding, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return max(0, time.Until(m.due[key])), nil
+	return m.at(key, time.Now()), nil
 }
 
 func (m *memory) reset(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.due, key)
+	delete(m.keys, key)
 	return nil
 }
 
-// all returns how far ahead every key is that is ahead.
-func (m *memory) all() map[string]time.Duration {
+// all returns where every key stands whose quota is not whole.
+func (m *memory) all() map[string]meshhook.RateStanding {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, all := time.Now(), map[string]time.Duration{}
-	for key, due := range m.due {
-		if ahead := due.Sub(now); ahead > 0 {
-			all[key] = ahead
+	now, all := time.Now(), map[string]meshhook.RateStanding{}
+	for key := range m.keys {
+		if s := m.at(key, now); s != (meshhook.RateStanding{}) {
+			all[key] = s
 		}
 	}
 	return all
 }
 
-// merge takes over what another book says where that is further ahead.
-func (m *memory) merge(all map[string]time.Duration) {
+// merge takes over what another book says where that is stricter.
+func (m *memory) merge(all map[string]meshhook.RateStanding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	for key, ahead := range all {
-		if due := now.Add(ahead); due.After(m.due[key]) {
-			m.due[key] = due
-		}
+	for key, s := range all {
+		m.keys[key] = sighting{now, m.at(key, now).Merge(s)}
 	}
 }
 
 func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.due)
+	clear(m.keys)
 	m.sweep = sweepFrom
 }

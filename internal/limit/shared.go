@@ -10,21 +10,21 @@ import (
 // Table is what the store asks of the database: the counters that all daemons
 // share, and the list of the daemons.
 type Table interface {
-	// TakeRate moves the key ahead by cost unless that is further than burst from
-	// now, and returns how far ahead it is afterwards, moved or not.
-	TakeRate(ctx context.Context, key string, cost, burst time.Duration) (ahead time.Duration, taken bool, err error)
-	// RateAhead returns how far ahead of now the key is.
-	RateAhead(ctx context.Context, key string) (time.Duration, error)
+	// TakeRate counts requests against the key if they are admitted, as
+	// meshhook.RateStanding.Take says, and returns where it stands afterwards.
+	TakeRate(ctx context.Context, key string, t meshhook.RateTake) (s meshhook.RateStanding, taken bool, err error)
+	// Rate returns where the key stands.
+	Rate(ctx context.Context, key string) (meshhook.RateStanding, error)
 	ResetRate(ctx context.Context, key string) error
-	// Rates returns every key that is ahead.
-	Rates(ctx context.Context) (map[string]time.Duration, error)
+	// Rates returns every key whose quota is not whole.
+	Rates(ctx context.Context) (map[string]meshhook.RateStanding, error)
 	// Muster says that the daemon is there and returns who else takes requests. To
 	// a daemon that is the only one it grants alone, a lease of that length, unless
 	// it is 0.
 	Muster(ctx context.Context, daemon meshhook.ID, alone time.Duration) (meshhook.Muster, error)
 	// JoinRates merges a daemon's own counters into the table and gives its lease
 	// up, both or neither.
-	JoinRates(ctx context.Context, daemon meshhook.ID, own map[string]time.Duration) error
+	JoinRates(ctx context.Context, daemon meshhook.ID, own map[string]meshhook.RateStanding) error
 }
 
 // takeTimeout bounds one question to the table, for which a request waits.
@@ -34,16 +34,16 @@ const takeTimeout = time.Second
 // to its end, so that what was counted is known.
 type shared struct{ table Table }
 
-func (s shared) take(ctx context.Context, key string, cost, burst time.Duration) (time.Duration, bool, error) {
+func (s shared) take(ctx context.Context, key string, t meshhook.RateTake) (meshhook.RateStanding, bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
 	defer cancel()
-	return s.table.TakeRate(ctx, key, cost, burst)
+	return s.table.TakeRate(ctx, key, t)
 }
 
-func (s shared) peek(ctx context.Context, key string) (time.Duration, error) {
+func (s shared) peek(ctx context.Context, key string) (meshhook.RateStanding, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
 	defer cancel()
-	return s.table.RateAhead(ctx, key)
+	return s.table.Rate(ctx, key)
 }
 
 func (s shared) reset(ctx context.Context, key string) error {

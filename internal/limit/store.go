@@ -98,22 +98,23 @@ func (s *Store) Increment(ctx context.Context, key string, count int64, rate lim
 	if free, full := s.known.fullUntil(key, time.Now()); full {
 		return r.refused(free, 0), nil
 	}
-	var ahead time.Duration
+	ask := r.take(count)
+	var stands meshhook.RateStanding
 	var taken bool
 	err := s.counting(ctx, func(b book) (err error) {
-		ahead, taken, err = b.take(ctx, key, r.cost(count), r.burst)
+		stands, taken, err = b.take(ctx, key, ask)
 		return err
 	})
 	if err != nil {
 		return limiter.Context{}, err
 	}
 	now := time.Now()
-	s.known.see(key, now, ahead)
-	standing := r.standing(now, ahead)
+	s.known.see(key, now, stands)
+	standing := r.standing(now, stands)
 	if taken {
 		return standing, nil
 	}
-	free := now.Add(ahead + r.cost(count) - r.burst)
+	free := now.Add(r.wait(stands, ask))
 	if standing.Remaining == 0 {
 		s.known.fill(key, now, free)
 	}
@@ -126,24 +127,24 @@ func (s *Store) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 	if free, full := s.known.fullUntil(key, now); full {
 		return r.refused(free, 0), nil
 	}
-	if ahead, is := s.known.recent(key, now); is {
-		return r.standing(now, ahead), nil
+	if stands, is := s.known.recent(key, now); is {
+		return r.standing(now, stands), nil
 	}
-	ahead, err := s.peeking().peek(ctx, key)
+	stands, err := s.peeking().peek(ctx, key)
 	if err != nil {
 		s.onError(err)
-		ahead, _ = s.memory.peek(ctx, key) // it cannot fail
+		stands, _ = s.memory.peek(ctx, key) // it cannot fail
 	}
 	now = time.Now()
-	s.known.see(key, now, ahead)
-	return r.standing(now, ahead), nil
+	s.known.see(key, now, stands)
+	return r.standing(now, stands), nil
 }
 
 // Reset forgets what was counted.
 func (s *Store) Reset(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	err := s.counting(ctx, func(b book) error { return b.reset(ctx, key) })
 	s.known.forget(key)
-	return rhythmOf(rate).standing(time.Now(), 0), err
+	return rhythmOf(rate).standing(time.Now(), meshhook.RateStanding{}), err
 }
 
 // Close hands over to the table what was counted in memory, for the daemons to

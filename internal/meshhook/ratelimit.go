@@ -104,3 +104,54 @@ func (r *RateLimit) UnmarshalJSON(data []byte) error {
 	*r = parsed
 	return nil
 }
+
+// RateTake asks to count requests against a rate.
+type RateTake struct {
+	// Count requests, all or none, of the Limit in each Period.
+	Count, Limit int64
+	Period       time.Duration
+	// Cost is how far the requests move a key ahead, and Burst how far it may be.
+	Cost, Burst time.Duration
+}
+
+// RateStanding is where a key stands against its rate. The zero RateStanding is that
+// of a key whose whole quota is there.
+type RateStanding struct {
+	// Ahead is how far ahead of now the key is: what requests have moved it, and time
+	// has not caught up with.
+	Ahead time.Duration
+	// Left is how long the period still lasts that the first request began, and Count
+	// how many were admitted in it.
+	Left  time.Duration
+	Count int64
+}
+
+// Take returns the standing after the requests, and whether they are admitted: the
+// key is not too far ahead then, and the period's limit is kept.
+func (s RateStanding) Take(t RateTake) (RateStanding, bool) {
+	if s.Left <= 0 {
+		s.Left, s.Count = 0, 0
+	}
+	if s.Ahead+t.Cost > t.Burst || s.Count+t.Count > t.Limit {
+		return s, false
+	}
+	if s.Left == 0 {
+		s.Left = t.Period
+	}
+	s.Ahead, s.Count = s.Ahead+t.Cost, s.Count+t.Count
+	return s, true
+}
+
+// After returns the standing when so much time has passed.
+func (s RateStanding) After(d time.Duration) RateStanding {
+	s.Ahead, s.Left = max(0, s.Ahead-d), max(0, s.Left-d)
+	if s.Left == 0 {
+		s.Count = 0
+	}
+	return s
+}
+
+// Merge returns the stricter of two standings of one key.
+func (s RateStanding) Merge(other RateStanding) RateStanding {
+	return RateStanding{max(s.Ahead, other.Ahead), max(s.Left, other.Left), max(s.Count, other.Count)}
+}

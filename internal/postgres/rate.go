@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,35 +12,39 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// The table rate_limits holds, for each key, the moment at which its whole quota is
-// there again (internal/limit). Moments are the server's own: daemons ask how far
-// ahead they lie, so that their clocks need not agree.
+// The table rate_limits holds where each key stands (internal/limit): the moment at
+// which its whole quota is there again, and the end of its period with the count in
+// it. Moments are the server's own: daemons ask how far ahead they lie, so that their
+// clocks need not agree.
 
-// TakeRate moves the key ahead by cost, unless it would then be further than burst
-// ahead of now. It returns how far ahead the key is afterwards, moved or not. One
-// that is not moved is not written.
-func (db *DB) TakeRate(ctx context.Context, key string, cost, burst time.Duration) (ahead time.Duration, taken bool, err error) {
-	if cost <= burst { // the INSERT of a key that is not there has no condition
+// TakeRate counts requests against the key if they are admitted, as
+// meshhook.RateStanding.Take says. It returns where the key stands afterwards,
+// either way. Where they are not admitted nothing is written.
+func (db *DB) TakeRate(ctx context.Context, key string, t meshhook.RateTake) (s meshhook.RateStanding, taken bool, err error) {
+	if t.Count <= t.Limit && t.Cost <= t.Burst { // the INSERT of a key that is not there has no condition
 		err = db.pool.QueryRow(ctx, `
-			INSERT INTO rate_limits AS r (key, tat) VALUES ($1, clock_timestamp() + $2::interval)
-			ON CONFLICT (key) DO UPDATE SET tat = greatest(r.tat, clock_timestamp()) + $2::interval
+			INSERT INTO rate_limits AS r (key, tat, ends, count) VALUES ($1, clock_timestamp() + $2::interval, clock_timestamp() + $5::interval, $4)
+			ON CONFLICT (key) DO UPDATE SET tat = greatest(r.tat, clock_timestamp()) + $2::interval,
+			       ends = CASE WHEN r.ends > clock_timestamp() THEN r.ends ELSE clock_timestamp() + $5::interval END,
+			       count = CASE WHEN r.ends > clock_timestamp() THEN r.count ELSE 0 END + $4
 			 WHERE greatest(r.tat, clock_timestamp()) + $2::interval <= clock_timestamp() + $3::interval
-			RETURNING tat - clock_timestamp()`, key, cost, burst).Scan(&ahead)
+			   AND (r.ends <= clock_timestamp() OR r.count + $4 <= $6)
+			RETURNING tat - clock_timestamp(), ends - clock_timestamp(), count`, key, t.Cost, t.Burst, t.Count, t.Period, t.Limit).Scan(&s.Ahead, &s.Left, &s.Count)
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return max(0, ahead), err == nil, translate(err, "counting against a rate limit")
+			return s.After(0), err == nil, translate(err, "counting against a rate limit")
 		}
 	}
-	ahead, err = db.RateAhead(ctx, key)
-	return ahead, false, err
+	s, err = db.Rate(ctx, key)
+	return s, false, err
 }
 
-// RateAhead returns how far ahead of now the key is; 0 for one that is not.
-func (db *DB) RateAhead(ctx context.Context, key string) (ahead time.Duration, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT tat - clock_timestamp() FROM rate_limits WHERE key = $1`, key).Scan(&ahead)
+// Rate returns where the key stands.
+func (db *DB) Rate(ctx context.Context, key string) (s meshhook.RateStanding, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT tat - clock_timestamp(), ends - clock_timestamp(), count FROM rate_limits WHERE key = $1`, key).Scan(&s.Ahead, &s.Left, &s.Count)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+		return s, nil
 	}
-	return max(0, ahead), translate(err, "reading a rate limit")
+	return s.After(0), translate(err, "reading a rate limit")
 }
 
 // ResetRate forgets the key.
@@ -47,35 +53,41 @@ func (db *DB) ResetRate(ctx context.Context, key string) error {
 	return translate(err, "resetting a rate limit")
 }
 
-// Rates returns how far ahead every key is that is ahead of now.
-func (db *DB) Rates(ctx context.Context) (map[string]time.Duration, error) {
-	rows, err := db.pool.Query(ctx, `SELECT key, tat - clock_timestamp() FROM rate_limits WHERE tat > clock_timestamp()`)
+// Rates returns every key whose quota is not whole.
+func (db *DB) Rates(ctx context.Context) (map[string]meshhook.RateStanding, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT key, tat - clock_timestamp(), ends - clock_timestamp(), count FROM rate_limits
+		 WHERE tat > clock_timestamp() OR ends > clock_timestamp()`)
 	if err != nil {
 		return nil, translate(err, "reading the rate limits")
 	}
-	all := map[string]time.Duration{}
+	all := map[string]meshhook.RateStanding{}
 	var key string
-	var ahead time.Duration
-	_, err = pgx.ForEachRow(rows, []any{&key, &ahead}, func() error {
-		all[key] = ahead
+	var s meshhook.RateStanding
+	_, err = pgx.ForEachRow(rows, []any{&key, &s.Ahead, &s.Left, &s.Count}, func() error {
+		all[key] = s.After(0)
 		return nil
 	})
 	return all, translate(err, "reading the rate limits")
 }
 
-// JoinRates takes a daemon's own counters over where they are further ahead, and
-// its lease of being alone from it, and lets those know who wait for that.
-func (db *DB) JoinRates(ctx context.Context, daemon meshhook.ID, own map[string]time.Duration) error {
-	keys, aheads := make([]string, 0, len(own)), make([]time.Duration, 0, len(own))
-	for key, ahead := range own {
-		keys, aheads = append(keys, key), append(aheads, ahead)
+// JoinRates takes a daemon's own counters over where they are stricter, and its
+// lease of being alone from it, and lets those know who wait for that.
+func (db *DB) JoinRates(ctx context.Context, daemon meshhook.ID, own map[string]meshhook.RateStanding) error {
+	keys := slices.Sorted(maps.Keys(own)) // two that merge the same keys do not wait for each other
+	value := func(of func(meshhook.RateStanding) time.Duration) []time.Duration {
+		return column(keys, func(key *string) time.Duration { return of(own[*key]) })
 	}
 	err := db.inTx(ctx, "merging the rate limits", func(tx pgx.Tx) error {
-		// Sorted, so that two that merge the same keys do not wait for each other.
 		if _, err := tx.Exec(ctx, `
-			INSERT INTO rate_limits AS r (key, tat)
-			SELECT key, clock_timestamp() + ahead FROM unnest($1::text[], $2::interval[]) AS own (key, ahead) ORDER BY key
-			ON CONFLICT (key) DO UPDATE SET tat = greatest(r.tat, excluded.tat)`, keys, aheads); err != nil {
+			INSERT INTO rate_limits AS r (key, tat, ends, count)
+			SELECT key, clock_timestamp() + ahead, clock_timestamp() + left_, count
+			  FROM unnest($1::text[], $2::interval[], $3::interval[], $4::bigint[]) AS own (key, ahead, left_, count)
+			ON CONFLICT (key) DO UPDATE SET tat = greatest(r.tat, excluded.tat), ends = greatest(r.ends, excluded.ends),
+			       count = CASE WHEN r.ends > clock_timestamp() THEN greatest(r.count, excluded.count) ELSE excluded.count END`,
+			keys, value(func(s meshhook.RateStanding) time.Duration { return s.Ahead }),
+			value(func(s meshhook.RateStanding) time.Duration { return s.Left }),
+			column(keys, func(key *string) int64 { return own[*key].Count })); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE daemons SET alone_until = NULL WHERE id = $1 AND alone_until IS NOT NULL`, daemon)

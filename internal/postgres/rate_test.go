@@ -10,28 +10,36 @@ import (
 	"github.com/profullstack/meshhook/internal/pgtest"
 )
 
+// of100 is a rate of 100 an hour.
+func of100(count int64) meshhook.RateTake {
+	return meshhook.RateTake{Count: count, Limit: 100, Period: time.Hour, Cost: time.Duration(count) * 36 * time.Second, Burst: time.Hour}
+}
+
 func TestRate_Lifecycle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	take := func(cost time.Duration) (time.Duration, bool) {
-		ahead, taken, err := db.TakeRate(t.Context(), "k", cost, time.Hour)
+	take := func(count int64) (meshhook.RateStanding, bool) {
+		s, taken, err := db.TakeRate(t.Context(), "k", of100(count))
 		require.NoError(t, err)
-		return ahead, taken
+		return s, taken
 	}
-	_, taken := take(time.Hour + time.Microsecond)
-	require.False(t, taken, "more than the burst is never admitted")
-	ahead, err := db.RateAhead(t.Context(), "k")
+	_, taken := take(101)
+	require.False(t, taken, "more than the limit is never admitted")
+	s, err := db.Rate(t.Context(), "k")
 	require.NoError(t, err)
-	require.Zero(t, ahead)
+	require.Zero(t, s)
 
-	_, taken = take(59 * time.Minute)
+	_, taken = take(98)
 	require.True(t, taken)
-	ahead, taken = take(2 * time.Minute)
+	s, taken = take(3)
 	require.False(t, taken)
-	require.InDelta(t, 59*time.Minute, ahead, float64(10*time.Second))
-	ahead, taken = take(time.Minute)
+	require.InDelta(t, 98*36*time.Second, s.Ahead, float64(10*time.Second))
+	require.Equal(t, int64(98), s.Count)
+	s, taken = take(2)
 	require.True(t, taken)
-	require.InDelta(t, time.Hour, ahead, float64(10*time.Second))
+	require.InDelta(t, time.Hour, s.Ahead, float64(10*time.Second))
+	require.InDelta(t, time.Hour, s.Left, float64(10*time.Second))
+	require.Equal(t, int64(100), s.Count)
 
 	all, err := db.Rates(t.Context())
 	require.NoError(t, err)
@@ -42,18 +50,46 @@ func TestRate_Lifecycle(t *testing.T) {
 	require.Empty(t, all)
 }
 
-// Of two counters of one key the one that is further ahead counts.
+// The table decides as the memory does: by the quota that is there, and by what the
+// period has seen.
+func TestRatesInAndAfterAPeriod(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	half, hour := 30*time.Minute, time.Hour
+	for name, stands := range map[string]meshhook.RateStanding{
+		"the period is used up":      {Left: half, Count: 100},
+		"the quota is not back":      {Ahead: hour, Left: -1},
+		"both":                       {Ahead: half, Left: half, Count: 100},
+		"one of each is left":        {Ahead: hour - 36*time.Second - time.Second, Left: half, Count: 99},
+		"the period is over":         {Left: -time.Second, Count: 100},
+		"half of the quota is there": {Ahead: half, Left: half, Count: 50},
+	} {
+		require.NoError(t, db.JoinRates(t.Context(), meshhook.NewID(), map[string]meshhook.RateStanding{name: stands}))
+		want, wanted := stands.Take(of100(1))
+		got, taken, err := db.TakeRate(t.Context(), name, of100(1))
+		require.NoError(t, err)
+		require.Equal(t, wanted, taken, name)
+		require.InDelta(t, want.Ahead, got.Ahead, float64(10*time.Second), name)
+		require.InDelta(t, want.Left, got.Left, float64(10*time.Second), name)
+		require.Equal(t, want.Count, got.Count, name)
+	}
+}
+
+// Of two counters of one key the stricter counts.
 func TestRatesAreMergedByTheGreater(t *testing.T) {
 	t.Parallel()
 	db, id := pgtest.New(t), meshhook.NewID()
-	for _, own := range []map[string]time.Duration{{"a": time.Hour, "b": time.Minute}, {"a": time.Minute, "b": time.Hour}, {}} {
+	much, little := meshhook.RateStanding{Ahead: time.Hour, Left: time.Hour, Count: 40}, meshhook.RateStanding{Ahead: time.Minute, Left: time.Minute, Count: 4}
+	for _, own := range []map[string]meshhook.RateStanding{{"a": much, "b": little}, {"a": little, "b": much}, {}} {
 		require.NoError(t, db.JoinRates(t.Context(), id, own))
 	}
 	all, err := db.Rates(t.Context())
 	require.NoError(t, err)
 	require.Len(t, all, 2)
-	for _, ahead := range all {
-		require.InDelta(t, time.Hour, ahead, float64(10*time.Second))
+	for _, s := range all {
+		require.InDelta(t, time.Hour, s.Ahead, float64(10*time.Second))
+		require.InDelta(t, time.Hour, s.Left, float64(10*time.Second))
+		require.Equal(t, int64(40), s.Count)
 	}
 }
 
@@ -61,8 +97,8 @@ func TestRatesAreMergedByTheGreater(t *testing.T) {
 func TestRatesExpire(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	for key, cost := range map[string]time.Duration{"over": time.Microsecond, "not over": time.Hour} {
-		_, taken, err := db.TakeRate(t.Context(), key, cost, time.Hour)
+	for key, period := range map[string]time.Duration{"over": time.Microsecond, "not over": time.Hour} {
+		_, taken, err := db.TakeRate(t.Context(), key, meshhook.RateTake{Count: 1, Limit: 1, Period: period, Cost: time.Microsecond, Burst: time.Hour})
 		require.NoError(t, err)
 		require.True(t, taken)
 	}

@@ -42,7 +42,7 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 			return err
 		}
 		// Their moments are the server's, and so is the time they are compared with.
-		if _, err := tx.Exec(ctx, `DELETE FROM rate_limits WHERE tat < clock_timestamp()`); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM rate_limits WHERE tat < clock_timestamp() AND ends < clock_timestamp()`); err != nil {
 			return err
 		}
 		over := now.Add(-r.Rejected)
