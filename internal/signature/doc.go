@@ -4,8 +4,8 @@
 // Schemes are data. A [Scheme] says where the signature stands, how it is
 // written and over what it was made; a handful of engines (signatures by secret
 // or public keys, tokens, credentials, none) read it. A provider is a row in
-// schemes_*.go, and a user describes one
-// that is not there with the fields of meshhook.Verification.
+// schemes_*.go, and a user describes one that is not there with the fields of
+// meshhook.Verification.
 //
 // What holds for every scheme:
 //
