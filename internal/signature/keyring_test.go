@@ -195,6 +195,7 @@ func TestKeyring_OneFetchForAll(t *testing.T) {
 				t.Error("who leaves knows nothing of the request")
 			}
 		})
+		synctest.Wait() // the fetch is the first one's
 		for range 50 {
 			group.Go(func() {
 				if _, failure := v.Verify(t.Context(), bearer(t, "first"), nil); failure != nil {
@@ -284,6 +285,35 @@ func TestKeyring_AFloodOfCertificates(t *testing.T) {
 		_, failure = known.Verify(t.Context(), snsRequest(t, snsCertificate), nil)
 		require.Nil(t, failure)
 		require.Zero(t, h.count(), "what could not be fetched goes first")
+	})
+}
+
+// Of more documents than are kept, those go that nobody used for longest.
+func TestKeyring_KeepsWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &server{documents: map[string]string{}}
+		keyring := signature.NewKeyring(h.fetch)
+		verify := func(i int) {
+			address := fmt.Sprintf("https://login.example.com/%d", i)
+			h.set(func(h *server) { h.documents[address] = keySet(t, rsaKey(), "first") })
+			v := newVerifier(t, meshhook.Verification{Scheme: "jwt", JWKSURL: address}).WithKeyring(keyring)
+			_, failure := v.Verify(t.Context(), bearer(t, "first"), nil)
+			require.Nil(t, failure)
+			time.Sleep(time.Millisecond)
+		}
+		for i := range 256 {
+			verify(i)
+		}
+		require.Equal(t, 256, h.count())
+		verify(0)
+		require.Zero(t, h.count(), "all are kept")
+		verify(256)
+		require.Equal(t, 1, h.count())
+		verify(0)
+		require.Zero(t, h.count(), "it was used a moment ago")
+		verify(1)
+		require.Equal(t, 1, h.count(), "it was not")
 	})
 }
 
