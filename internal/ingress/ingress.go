@@ -36,7 +36,7 @@ type Store interface {
 	ConfigVersion(ctx context.Context) (int64, error)
 	// Record stores one request durably before it returns.
 	Record(ctx context.Context, in meshhook.Intake) (meshhook.Recorded, error)
-	// AdoptSecret gives an endpoint that has no active secret this one.
+	// AdoptSecret gives an endpoint that never had a secret this one.
 	AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, secret meshhook.Secret) error
 	// RecordSuppressed notes how many rejections were counted and not stored.
 	RecordSuppressed(ctx context.Context, counts []meshhook.Suppressed) error

@@ -273,8 +273,8 @@ func (t *Tenant) RotateEndpointSecret(ctx context.Context, pathOrID string, secr
 	})
 }
 
-// AdoptSecret gives an endpoint that has no active secret this one, and changes
-// nothing where it has: a handshake that anybody can send must not replace one.
+// AdoptSecret gives an endpoint that never had a secret this one, and changes nothing
+// where it has or had: a handshake that anybody can send must not replace one.
 func (db *DB) AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, secret meshhook.Secret) error {
 	t := db.Tenant(project)
 	return t.changeEndpoints(ctx, "storing the secret of the handshake", func(tx pgx.Tx) error {
@@ -283,7 +283,7 @@ func (db *DB) AdoptSecret(ctx context.Context, project, endpoint meshhook.ID, se
 			return err
 		}
 		var has bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > now()))`, e.ID).Scan(&has); err != nil || has {
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM endpoint_secrets WHERE endpoint_id = $1)`, e.ID).Scan(&has); err != nil || has {
 			return err
 		}
 		if err := t.addEndpointSecret(ctx, tx, e.ID, secret); err != nil {
