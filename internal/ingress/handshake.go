@@ -17,8 +17,8 @@ func (h *Handler) greeting(_ context.Context, c *call) *refusal {
 }
 
 // greet looks whether a request is a question that its provider does not sign, and
-// keeps the answer in c.
-func (h *Handler) greet(c *call) *refusal { return h.shake(c, false) }
+// keeps the answer in c. A wrong token in one counts as a wrong signature does.
+func (h *Handler) greet(c *call) *refusal { return h.forged(c, h.shake(c, false)) }
 
 // shake keeps the answer to a provider's question in c, if the request is one.
 func (h *Handler) shake(c *call, verified bool) *refusal {

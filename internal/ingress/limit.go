@@ -59,7 +59,12 @@ func (r *refusal) retryAfter(wait time.Duration) {
 // one look at a signature, which is cheaper; what it costs more, a row and a line in
 // the log, ends with the limit.
 func (h *Handler) verified(ctx context.Context, c *call) *refusal {
-	refusal := h.verify(ctx, c)
+	return h.forged(c, h.verify(ctx, c))
+}
+
+// forged counts a refusal against its sender if it is for a wrong signature, and
+// returns it, or what a sender of too many hears.
+func (h *Handler) forged(c *call, refusal *refusal) *refusal {
 	if refusal == nil || refusal.code != meshhook.CodeInvalidSignature {
 		return refusal
 	}
