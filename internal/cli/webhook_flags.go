@@ -6,13 +6,14 @@ import (
 	"errors"
 	"io"
 
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
-	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 )
 
 // webhookFlags are what 'webhook create' and 'webhook update' have in common.

@@ -60,8 +60,12 @@ func TestTokenValidate(t *testing.T) {
 	require.True(t, good.ActiveAt(now.Add(time.Hour-1)))
 	require.False(t, good.ActiveAt(now.Add(time.Hour)))
 	for _, bad := range []meshhook.Token{
-		{ID: id, Role: "root"}, {ID: id, Name: "No Name"}, {ID: id, Name: id.String()},
-		{ID: id, ExpiresAt: at(0)}, {ID: id, ExpiresAt: at(-time.Hour)}, {ID: id, ExpiresAt: at(11 * 365 * 24 * time.Hour)},
+		{ID: id, Role: "root"},
+		{ID: id, Name: "No Name"},
+		{ID: id, Name: id.String()},
+		{ID: id, ExpiresAt: at(0)},
+		{ID: id, ExpiresAt: at(-time.Hour)},
+		{ID: id, ExpiresAt: at(11 * 365 * 24 * time.Hour)},
 	} {
 		require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(bad.Validate(now)), "%+v", bad)
 	}

@@ -43,19 +43,29 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		action, target, detail string
 		do                     func() error
 	}{
-		{"webhook.created", "all", `{"changed": {"description": {"new": "all of it"}, "workflow": {"new": "orders"}, "enabled": {"new": true}}}`,
-			func() error { _, err := ann.CreateEndpoint(ctx, endpoint, meshhook.NewSecret(secret)); return err }},
-		{"webhook.updated", "all", `{"changed": {"filter": {"old": ".event.ok"}, "max_body_bytes": {"old": 4096, "new": 9}, "rate_limit": {"old": {"type": "simple", "value": "5/15m"}}}}`,
-			set(endpoint, func(e *meshhook.Endpoint) { e.Filter, e.MaxBody, e.RateLimit = "", 9, nil })},
+		{
+			"webhook.created", "all", `{"changed": {"description": {"new": "all of it"}, "workflow": {"new": "orders"}, "enabled": {"new": true}}}`,
+			func() error { _, err := ann.CreateEndpoint(ctx, endpoint, meshhook.NewSecret(secret)); return err },
+		},
+		{
+			"webhook.updated", "all", `{"changed": {"filter": {"old": ".event.ok"}, "max_body_bytes": {"old": 4096, "new": 9}, "rate_limit": {"old": {"type": "simple", "value": "5/15m"}}}}`,
+			set(endpoint, func(e *meshhook.Endpoint) { e.Filter, e.MaxBody, e.RateLimit = "", 9, nil }),
+		},
 		{"webhook.disabled", "all", `{"changed": {"enabled": {"old": true, "new": false}}}`, set(endpoint, func(e *meshhook.Endpoint) { e.Enabled = false })},
 		{"webhook.enabled", "all", `{"changed": {"enabled": {"old": false, "new": true}}}`, set(endpoint, func(e *meshhook.Endpoint) { e.Enabled = true })},
-		{"webhook.updated", "all", `{"changed": {"description": {"old": "all of it", "new": "…"}}}`,
-			set(endpoint, func(e *meshhook.Endpoint) { e.Description = strings.Repeat("x", 2000) })},
-		{"webhook.secret-rotated", "all", `{"grace": "1h0m0s"}`,
-			func() error { return ann.RotateEndpointSecret(ctx, "all", meshhook.NewSecret(secret), time.Hour) }},
+		{
+			"webhook.updated", "all", `{"changed": {"description": {"old": "all of it", "new": "…"}}}`,
+			set(endpoint, func(e *meshhook.Endpoint) { e.Description = strings.Repeat("x", 2000) }),
+		},
+		{
+			"webhook.secret-rotated", "all", `{"grace": "1h0m0s"}`,
+			func() error { return ann.RotateEndpointSecret(ctx, "all", meshhook.NewSecret(secret), time.Hour) },
+		},
 		{"webhook.deleted", "all", `{"workflow": "orders"}`, func() error { return ann.DeleteEndpoint(ctx, "all") }},
-		{"workflow.applied", "two", `{"version": 1, "created": true}`,
-			func() error { _, err := ann.Apply(ctx, "two", "", meshhook.Version{Digest: "a"}); return err }},
+		{
+			"workflow.applied", "two", `{"version": 1, "created": true}`,
+			func() error { _, err := ann.Apply(ctx, "two", "", meshhook.Version{Digest: "a"}); return err },
+		},
 		{"workflow.deleted", "two", `{"version": 1}`, func() error { return ann.DeleteWorkflow(ctx, "two") }},
 		{"secret.set", "crm", `{"created": true}`, func() error { _, err := ann.SetSecret(ctx, "crm", meshhook.NewSecret(secret)); return err }},
 		{"secret.set", "crm", `{"created": false}`, func() error { _, err := ann.SetSecret(ctx, "crm", meshhook.NewSecret(secret)); return err }},
@@ -65,8 +75,10 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			return err
 		}},
 		{"token.revoked", "robot", `{"role": "admin"}`, func() error { _, err := ann.RevokeToken(ctx, "robot"); return err }},
-		{"event.replayed", in.Event.ID.String(), `{"force": true, "rejected": "invalid_signature", "webhook": "shop/orders", "workflow": "orders", "version": 1, "run_id": "` + run.ID.String() + `"}`,
-			func() error { return ann.ForceRun(ctx, run, in.Event.Code) }},
+		{
+			"event.replayed", in.Event.ID.String(), `{"force": true, "rejected": "invalid_signature", "webhook": "shop/orders", "workflow": "orders", "version": 1, "run_id": "` + run.ID.String() + `"}`,
+			func() error { return ann.ForceRun(ctx, run, in.Event.Code) },
+		},
 		{"run.canceled", run.ID.String(), ``, func() error { _, err := ann.CancelRun(ctx, run.ID); return err }},
 		{"run.retried", run.ID.String(), `{}`, func() error { _, err := ann.RetryRun(ctx, run.ID, ""); return err }},
 	} {

@@ -137,7 +137,8 @@ func (v *Verifier) byExpired(r Request, expired []Key) []trial {
 	for _, key := range expired {
 		trials = append(trials, trial{
 			suspect(MistakeExpired, "give the sender the new secret, or this one back to the webhook with 'meshhook webhook rotate-secret'", "it is signed with the secret %s, which has expired", key.ID),
-			patient(v.scheme), r, []Key{key},
+			patient(v.scheme), r,
+			[]Key{key},
 		})
 	}
 	return trials

@@ -61,7 +61,9 @@ func TestExplain(t *testing.T) {
 		{"sha1", scheme("hmac"), secret, sent(t, meshhook.Verification{Scheme: "hmac", Algorithm: "sha1"}, secret, request), signature.MistakeEncoding, "HMAC-SHA1 in hex"},
 		{"base64", scheme("hmac"), secret, sent(t, meshhook.Verification{Scheme: "hmac", Encoding: "base64", Prefix: "sha256="}, secret, request), signature.MistakeEncoding, "SHA256 in base64"},
 		{
-			"another string", meshhook.Verification{Scheme: "hmac", Template: "{timestamp}.{body}", TimestampHeader: "X-Time"}, secret,
+			"another string",
+			meshhook.Verification{Scheme: "hmac", Template: "{timestamp}.{body}", TimestampHeader: "X-Time"},
+			secret,
 			sent(t, meshhook.Verification{Scheme: "hmac", Template: "{timestamp}:{body}", TimestampHeader: "X-Time"}, secret, request), signature.MistakeTemplate, "{timestamp}:{body}",
 		},
 		{

@@ -174,8 +174,12 @@ func TestJWT_TrustsNoKeyInTheToken(t *testing.T) {
 	v := newVerifier(t, meshhook.Verification{Scheme: "jwt", Algorithm: "ES256"})
 	own := keySet(t, ecKey(), "a")
 	for _, header := range []map[string]any{
-		{"kid": "a"}, {"kid": ""}, {"jwk": jwkOf(t, attacker, "a")}, {"kid": "a", "jwk": jwkOf(t, attacker, "a")},
-		{"jku": "https://evil.example.com/jwks.json"}, {"x5u": "https://evil.example.com/cert.pem"},
+		{"kid": "a"},
+		{"kid": ""},
+		{"jwk": jwkOf(t, attacker, "a")},
+		{"kid": "a", "jwk": jwkOf(t, attacker, "a")},
+		{"jku": "https://evil.example.com/jwks.json"},
+		{"x5u": "https://evil.example.com/cert.pem"},
 		{"x5c": []string{base64.StdEncoding.EncodeToString(der(t, attacker.Public()))}},
 	} {
 		require.Equal(t, signature.ReasonMismatch, reason(verifyToken(t, v, makeToken(t, "ES256", header, inAnHour(), attacker), own)), header)
