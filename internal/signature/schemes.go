@@ -17,7 +17,10 @@ const jwtLeeway = meshhook.Duration(time.Minute)
 // table returns every scheme. It is made anew for each caller, so that nobody
 // can change it for the others; only New and listings ask for it.
 func table() []Scheme {
-	return slices.Concat(generic(), standard(), bodySchemes(), timedSchemes(), urlSchemes(), keySchemes(), tokenSchemes())
+	return slices.Concat(
+		generic(), standard(), codeSchemes(), shopSchemes(), challengeSchemes(), adoptingSchemes(),
+		timedSchemes(), datedSchemes(), timedChallengeSchemes(), urlSchemes(), keySchemes(), tokenSchemes(),
+	)
 }
 
 // generic returns the schemes that belong to no provider.

@@ -7,8 +7,9 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// bodySchemes returns the providers that sign the body and nothing else.
-func bodySchemes() []Scheme {
+// codeSchemes returns the providers that tell of the work on software, and sign the
+// body and nothing else.
+func codeSchemes() []Scheme {
 	return []Scheme{
 		bodyMAC("github", "X-Hub-Signature-256", "sha256", "hex", Scheme{
 			Prefix:     "sha256=",
@@ -40,13 +41,6 @@ func bodySchemes() []Scheme {
 			Dedup:      "header:X-Atlassian-Webhook-Identifier",
 			Docs:       "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
 		}),
-		bodyMAC("shopify", "X-Shopify-Hmac-Sha256", "sha256", "base64", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "the client secret of the app, or the key shown below the webhooks under Settings > Notifications",
-			MoreHeaders:        []string{"Shopify-Hmac-Sha256"}, // of the newer "events"
-			Dedup:              `.event.headers | ."x-shopify-webhook-id" // ."shopify-webhook-id"`,
-			Docs:               "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
-		}),
 		bodyMAC("linear", "Linear-Signature", "sha256", "hex", Scheme{
 			Timestamp:          Timestamp{BodyField: "webhookTimestamp", Format: TimeUnixMilli},
 			Tolerance:          meshhook.Duration(time.Minute),
@@ -55,6 +49,51 @@ func bodySchemes() []Scheme {
 			Dedup:              "header:Linear-Delivery",
 			Docs:               "https://linear.app/developers/webhooks",
 		}),
+		bodyMAC("pagerduty", "X-PagerDuty-Signature", "sha256", "hex", Scheme{
+			List:               List{Separator: ",", Assign: "=", Signature: "v1", Spaced: true},
+			SecretFromProvider: true,
+			SecretHint:         "the secret shown once when the webhook subscription is made",
+			Dedup:              ".event.body.event.id",
+			Docs:               "https://developer.pagerduty.com/docs/webhooks/webhook-signatures/",
+		}),
+		bodyMAC("vercel", "x-vercel-signature", "sha1", "hex", Scheme{
+			SecretFromProvider: true,
+			SecretHint:         "the secret shown once when the webhook is made; for integrations the client secret",
+			Dedup:              ".event.body.id",
+			Docs:               "https://vercel.com/docs/webhooks/webhooks-api",
+		}),
+	}
+}
+
+// shopSchemes returns the providers that tell of orders, forms and contracts, and
+// sign the body and nothing else.
+func shopSchemes() []Scheme {
+	return []Scheme{
+		bodyMAC("shopify", "X-Shopify-Hmac-Sha256", "sha256", "base64", Scheme{
+			SecretFromProvider: true,
+			SecretHint:         "the client secret of the app, or the key shown below the webhooks under Settings > Notifications",
+			MoreHeaders:        []string{"Shopify-Hmac-Sha256"}, // of the newer "events"
+			Dedup:              `.event.headers | ."x-shopify-webhook-id" // ."shopify-webhook-id"`,
+			Docs:               "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
+		}),
+		bodyMAC("lemonsqueezy", "X-Signature", "sha256", "hex", Scheme{
+			SecretHint: "any text of your own, 6 to 40 characters; the same goes into Signing secret under Settings > Webhooks",
+			Docs:       "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
+		}),
+		bodyMAC("typeform", "Typeform-Signature", "sha256", "base64", Scheme{
+			Prefix:     "sha256=",
+			SecretHint: "any text of your own; the same goes into Secret of the webhook under Connect > Webhooks",
+			Dedup:      ".event.body.event_id",
+			Docs:       "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
+		}),
+		docusign(),
+	}
+}
+
+// challengeSchemes returns the providers that sign the body, and ask first whether the
+// URL is the one of their webhook.
+func challengeSchemes() []Scheme {
+	return []Scheme{
 		bodyMAC("meta", "X-Hub-Signature-256", "sha256", "hex", Scheme{
 			Prefix:             "sha256=",
 			SecretFormat:       SecretWithToken,
@@ -68,10 +107,6 @@ func bodySchemes() []Scheme {
 			}},
 			Docs: "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
 		}),
-		bodyMAC("lemonsqueezy", "X-Signature", "sha256", "hex", Scheme{
-			SecretHint: "any text of your own, 6 to 40 characters; the same goes into Signing secret under Settings > Webhooks",
-			Docs:       "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
-		}),
 		bodyMAC("intercom", "X-Hub-Signature", "sha1", "hex", Scheme{
 			Prefix:             "sha1=",
 			SecretFromProvider: true,
@@ -79,31 +114,6 @@ func bodySchemes() []Scheme {
 			Handshakes:         []Handshake{{Method: "HEAD"}},
 			Dedup:              ".event.body.id",
 			Docs:               "https://developers.intercom.com/docs/webhooks/setting-up-webhooks",
-		}),
-		bodyMAC("typeform", "Typeform-Signature", "sha256", "base64", Scheme{
-			Prefix:     "sha256=",
-			SecretHint: "any text of your own; the same goes into Secret of the webhook under Connect > Webhooks",
-			Dedup:      ".event.body.event_id",
-			Docs:       "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
-		}),
-		docusign(),
-		bodyMAC("pagerduty", "X-PagerDuty-Signature", "sha256", "hex", Scheme{
-			List:               List{Separator: ",", Assign: "=", Signature: "v1", Spaced: true},
-			SecretFromProvider: true,
-			SecretHint:         "the secret shown once when the webhook subscription is made",
-			Dedup:              ".event.body.event.id",
-			Docs:               "https://developer.pagerduty.com/docs/webhooks/webhook-signatures/",
-		}),
-		bodyMAC("notion", "X-Notion-Signature", "sha256", "hex", Scheme{
-			Prefix:             "sha256=",
-			SecretFromProvider: true,
-			SecretOptional:     true, // it comes with the first request, for the owner to read
-			SecretHint:         "the verification_token of the set-up request, which 'meshhook event show' shows; make the webhook without a secret first",
-			Handshakes: []Handshake{{
-				When: []Condition{{Place: Place{Field: "verification_token"}}, {Place: Place{Header: "X-Notion-Signature"}, Absent: true}},
-			}},
-			Dedup: ".event.body.id",
-			Docs:  "https://developers.notion.com/reference/webhooks",
 		}),
 		bodyMAC("dropbox", "X-Dropbox-Signature", "sha256", "hex", Scheme{
 			SecretFromProvider: true,
@@ -115,32 +125,6 @@ func bodySchemes() []Scheme {
 			}},
 			Docs: "https://www.dropbox.com/developers/reference/webhooks",
 		}),
-		bodyMAC("asana", "X-Hook-Signature", "sha256", "hex", Scheme{
-			SecretFromProvider: true,
-			SecretOptional:     true, // it comes with the handshake
-			SecretHint:         "the X-Hook-Secret of the handshake; leave it out, and the first handshake sets it",
-			Handshakes: []Handshake{{
-				When:    []Condition{{Place: Place{Header: "X-Hook-Secret"}}},
-				Adopt:   "X-Hook-Secret",
-				Headers: map[string]Value{"X-Hook-Secret": {Place: Place{Header: "X-Hook-Secret"}}},
-			}},
-			Docs: "https://developers.asana.com/docs/webhooks-guide",
-		}),
-		bodyMAC("vercel", "x-vercel-signature", "sha1", "hex", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "the secret shown once when the webhook is made; for integrations the client secret",
-			Dedup:              ".event.body.id",
-			Docs:               "https://vercel.com/docs/webhooks/webhooks-api",
-		}),
-		bodyMAC("xero", "x-xero-signature", "sha256", "base64", Scheme{
-			SecretFromProvider: true,
-			SecretHint:         "the webhooks key on the app's page under Webhooks",
-			// The "intent to receive": signed rightly or wrongly, and no events in it.
-			Handshakes: []Handshake{{Signed: true, When: []Condition{
-				{Place: Place{Field: "firstEventSequence"}, Equals: "0"}, {Place: Place{Field: "lastEventSequence"}, Equals: "0"},
-			}}},
-			Docs: "https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
-		}),
 		bodyMAC("twitter", "X-Twitter-Webhooks-Signature", "sha256", "base64", Scheme{
 			Prefix:             "sha256=",
 			SecretFromProvider: true,
@@ -151,6 +135,44 @@ func bodySchemes() []Scheme {
 				Fields: map[string]Value{"response_token": {Place: Place{Query: "crc_token"}, MAC: "base64", Prefix: "sha256="}},
 			}},
 			Docs: "https://docs.x.com/x-api/webhooks/introduction",
+		}),
+		bodyMAC("xero", "x-xero-signature", "sha256", "base64", Scheme{
+			SecretFromProvider: true,
+			SecretHint:         "the webhooks key on the app's page under Webhooks",
+			// The "intent to receive": signed rightly or wrongly, and no events in it.
+			Handshakes: []Handshake{{Signed: true, When: []Condition{
+				{Place: Place{Field: "firstEventSequence"}, Equals: "0"}, {Place: Place{Field: "lastEventSequence"}, Equals: "0"},
+			}}},
+			Docs: "https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
+		}),
+	}
+}
+
+// adoptingSchemes returns the providers that sign the body, and send the secret
+// themselves before the first event.
+func adoptingSchemes() []Scheme {
+	return []Scheme{
+		bodyMAC("notion", "X-Notion-Signature", "sha256", "hex", Scheme{
+			Prefix:             "sha256=",
+			SecretFromProvider: true,
+			SecretOptional:     true, // it comes with the first request, for the owner to read
+			SecretHint:         "the verification_token of the set-up request, which 'meshhook event show' shows; make the webhook without a secret first",
+			Handshakes: []Handshake{{
+				When: []Condition{{Place: Place{Field: "verification_token"}}, {Place: Place{Header: "X-Notion-Signature"}, Absent: true}},
+			}},
+			Dedup: ".event.body.id",
+			Docs:  "https://developers.notion.com/reference/webhooks",
+		}),
+		bodyMAC("asana", "X-Hook-Signature", "sha256", "hex", Scheme{
+			SecretFromProvider: true,
+			SecretOptional:     true, // it comes with the handshake
+			SecretHint:         "the X-Hook-Secret of the handshake; leave it out, and the first handshake sets it",
+			Handshakes: []Handshake{{
+				When:    []Condition{{Place: Place{Header: "X-Hook-Secret"}}},
+				Adopt:   "X-Hook-Secret",
+				Headers: map[string]Value{"X-Hook-Secret": {Place: Place{Header: "X-Hook-Secret"}}},
+			}},
+			Docs: "https://developers.asana.com/docs/webhooks-guide",
 		}),
 	}
 }

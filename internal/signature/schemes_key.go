@@ -46,44 +46,9 @@ func keySchemes() []Scheme {
 			},
 			Docs: "https://discord.com/developers/docs/events/webhook-events",
 		},
-		{
-			Name:      "paypal",
-			Engine:    EngineRSA,
-			Header:    "PAYPAL-TRANSMISSION-SIG",
-			Algorithm: "sha256",
-			Encoding:  "base64",
-			Template:  "{id}|{timestamp}|{secret}|{crc32}",
-			Timestamp: Timestamp{Header: "PAYPAL-TRANSMISSION-TIME", Format: TimeRFC3339},
-			IDHeader:  "PAYPAL-TRANSMISSION-ID",
-			Constants: map[string]string{"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
-			Tolerance: defaultTolerance,
-			Certificate: Certificate{
-				Header: "PAYPAL-CERT-URL",
-				Hosts:  []string{"api.paypal.com", "api.sandbox.paypal.com", "api-m.paypal.com", "api-m.sandbox.paypal.com"},
-				Path:   "/v1/notifications/certs/",
-			},
-			SecretFormat:       SecretIdentifier,
-			SecretFromProvider: true,
-			SecretHint:         "the webhook ID on the app's page in the Developer Dashboard",
-			Dedup:              ".event.body.id",
-			Docs:               "https://developer.paypal.com/api/rest/webhooks/rest/",
-		},
+		paypal(),
 		sns(),
-		{
-			Name:      "plaid",
-			Engine:    EngineJWT,
-			Header:    "Plaid-Verification",
-			Algorithm: "ES256",
-			Tolerance: jwtLeeway,
-			JWT: JWT{
-				JWKSURL: "https://production.plaid.com/webhook_verification_key/get", KeyLookup: true,
-				BodyClaim: "request_body_sha256", MaxAge: meshhook.Duration(5 * time.Minute),
-			},
-			SecretFormat:       SecretJWTKey,
-			SecretFromProvider: true,
-			SecretHint:         "CLIENT_ID:SECRET under Developers > Keys, by which the keys are fetched; or the key itself as a JWK",
-			Docs:               "https://plaid.com/docs/api/webhooks/webhook-verification/",
-		},
+		plaid(),
 	}
 }
 
@@ -122,5 +87,51 @@ func sns() Scheme {
 		}},
 		Dedup: ".event.body.MessageId",
 		Docs:  "https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html",
+	}
+}
+
+// paypal signs a checksum of the body, and names the certificate of its key.
+func paypal() Scheme {
+	return Scheme{
+		Name:      "paypal",
+		Engine:    EngineRSA,
+		Header:    "PAYPAL-TRANSMISSION-SIG",
+		Algorithm: "sha256",
+		Encoding:  "base64",
+		Template:  "{id}|{timestamp}|{secret}|{crc32}",
+		Timestamp: Timestamp{Header: "PAYPAL-TRANSMISSION-TIME", Format: TimeRFC3339},
+		IDHeader:  "PAYPAL-TRANSMISSION-ID",
+		Constants: map[string]string{"PAYPAL-AUTH-ALGO": "SHA256withRSA"},
+		Tolerance: defaultTolerance,
+		Certificate: Certificate{
+			Header: "PAYPAL-CERT-URL",
+			Hosts:  []string{"api.paypal.com", "api.sandbox.paypal.com", "api-m.paypal.com", "api-m.sandbox.paypal.com"},
+			Path:   "/v1/notifications/certs/",
+		},
+		SecretFormat:       SecretIdentifier,
+		SecretFromProvider: true,
+		SecretHint:         "the webhook ID on the app's page in the Developer Dashboard",
+		Dedup:              ".event.body.id",
+		Docs:               "https://developer.paypal.com/api/rest/webhooks/rest/",
+	}
+}
+
+// plaid sends a JWT that holds a digest of the body, and gives its keys to whoever has
+// an account.
+func plaid() Scheme {
+	return Scheme{
+		Name:      "plaid",
+		Engine:    EngineJWT,
+		Header:    "Plaid-Verification",
+		Algorithm: "ES256",
+		Tolerance: jwtLeeway,
+		JWT: JWT{
+			JWKSURL: "https://production.plaid.com/webhook_verification_key/get", KeyLookup: true,
+			BodyClaim: "request_body_sha256", MaxAge: meshhook.Duration(5 * time.Minute),
+		},
+		SecretFormat:       SecretJWTKey,
+		SecretFromProvider: true,
+		SecretHint:         "CLIENT_ID:SECRET under Developers > Keys, by which the keys are fetched; or the key itself as a JWK",
+		Docs:               "https://plaid.com/docs/api/webhooks/webhook-verification/",
 	}
 }

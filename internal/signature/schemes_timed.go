@@ -6,7 +6,8 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// timedSchemes returns the providers that sign the time of sending along, by HMAC.
+// timedSchemes returns the providers that sign the time of sending along, in seconds,
+// by HMAC.
 func timedSchemes() []Scheme {
 	return []Scheme{
 		bodyMAC("stripe", "Stripe-Signature", "sha256", "hex", Scheme{
@@ -19,36 +20,6 @@ func timedSchemes() []Scheme {
 			SecretHint:         "whsec_…, the signing secret of the endpoint under Developers > Webhooks",
 			Dedup:              ".event.body.id",
 			Docs:               "https://docs.stripe.com/webhooks",
-		}),
-		bodyMAC("slack", "X-Slack-Signature", "sha256", "hex", Scheme{
-			Prefix:             "v0=",
-			Template:           "v0:{timestamp}:{body}",
-			Timestamp:          Timestamp{Header: "X-Slack-Request-Timestamp"},
-			SecretFromProvider: true,
-			SecretHint:         "the signing secret under Basic Information of the app",
-			Handshakes: []Handshake{{
-				Signed: true,
-				When:   []Condition{{Place: Place{Field: "type"}, Equals: "url_verification"}},
-				Fields: map[string]Value{"challenge": {Place: Place{Field: "challenge"}}},
-			}},
-			Dedup: ".event.body.event_id?",
-			Docs:  "https://docs.slack.dev/authentication/verifying-requests-from-slack/",
-		}),
-		bodyMAC("zoom", "x-zm-signature", "sha256", "hex", Scheme{
-			Prefix:             "v0=",
-			Template:           "v0:{timestamp}:{body}",
-			Timestamp:          Timestamp{Header: "x-zm-request-timestamp"},
-			SecretFromProvider: true,
-			SecretHint:         "the secret token under Features > Access of the app",
-			Handshakes: []Handshake{{
-				Signed: true,
-				When:   []Condition{{Place: Place{Field: "event"}, Equals: "endpoint.url_validation"}},
-				Fields: map[string]Value{
-					"plainToken":     {Place: Place{Field: "payload.plainToken"}},
-					"encryptedToken": {Place: Place{Field: "payload.plainToken"}, MAC: "hex"},
-				},
-			}},
-			Docs: "https://developers.zoom.us/docs/api/webhooks/",
 		}),
 		bodyMAC("paddle", "Paddle-Signature", "sha256", "hex", Scheme{
 			Template:           "{timestamp}:{body}",
@@ -68,6 +39,30 @@ func timedSchemes() []Scheme {
 			SecretHint: "the signing_key of the webhook subscription; any text of your own",
 			Docs:       "https://developer.calendly.com/api-docs/4c305798a61d3-webhook-signatures",
 		}),
+		{
+			Name:               "mailgun",
+			Engine:             EngineHMAC,
+			Field:              "signature.signature",
+			Forms:              true,
+			MoreFields:         []string{"signature.parent-signature"}, // of a subaccount, by the account's key
+			Algorithm:          "sha256",
+			Encoding:           "hex",
+			Template:           "{timestamp}{field:signature.token}", // nothing of the event itself
+			Timestamp:          Timestamp{BodyField: "signature.timestamp"},
+			Tolerance:          defaultTolerance,
+			SecretFormat:       SecretRaw,
+			SecretFromProvider: true,
+			SecretHint:         "the HTTP webhook signing key under Settings > API security",
+			Dedup:              ".event.body | (.signature.token? // .token)",
+			Docs:               "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
+		},
+	}
+}
+
+// datedSchemes returns the providers that sign the time of sending along in RFC 3339,
+// by HMAC.
+func datedSchemes() []Scheme {
+	return []Scheme{
 		bodyMAC("twitch", "Twitch-Eventsub-Message-Signature", "sha256", "hex", Scheme{
 			Prefix:     "sha256=",
 			Template:   "{id}{timestamp}{body}",
@@ -102,22 +97,42 @@ func timedSchemes() []Scheme {
 			Dedup:              "header:BOX-DELIVERY-ID",
 			Docs:               "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
 		}),
-		{
-			Name:               "mailgun",
-			Engine:             EngineHMAC,
-			Field:              "signature.signature",
-			Forms:              true,
-			MoreFields:         []string{"signature.parent-signature"}, // of a subaccount, by the account's key
-			Algorithm:          "sha256",
-			Encoding:           "hex",
-			Template:           "{timestamp}{field:signature.token}", // nothing of the event itself
-			Timestamp:          Timestamp{BodyField: "signature.timestamp"},
-			Tolerance:          defaultTolerance,
-			SecretFormat:       SecretRaw,
+	}
+}
+
+// timedChallengeSchemes returns the providers that sign the time of sending along, and
+// ask first whether the URL is the one of their app.
+func timedChallengeSchemes() []Scheme {
+	return []Scheme{
+		bodyMAC("slack", "X-Slack-Signature", "sha256", "hex", Scheme{
+			Prefix:             "v0=",
+			Template:           "v0:{timestamp}:{body}",
+			Timestamp:          Timestamp{Header: "X-Slack-Request-Timestamp"},
 			SecretFromProvider: true,
-			SecretHint:         "the HTTP webhook signing key under Settings > API security",
-			Dedup:              ".event.body | (.signature.token? // .token)",
-			Docs:               "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
-		},
+			SecretHint:         "the signing secret under Basic Information of the app",
+			Handshakes: []Handshake{{
+				Signed: true,
+				When:   []Condition{{Place: Place{Field: "type"}, Equals: "url_verification"}},
+				Fields: map[string]Value{"challenge": {Place: Place{Field: "challenge"}}},
+			}},
+			Dedup: ".event.body.event_id?",
+			Docs:  "https://docs.slack.dev/authentication/verifying-requests-from-slack/",
+		}),
+		bodyMAC("zoom", "x-zm-signature", "sha256", "hex", Scheme{
+			Prefix:             "v0=",
+			Template:           "v0:{timestamp}:{body}",
+			Timestamp:          Timestamp{Header: "x-zm-request-timestamp"},
+			SecretFromProvider: true,
+			SecretHint:         "the secret token under Features > Access of the app",
+			Handshakes: []Handshake{{
+				Signed: true,
+				When:   []Condition{{Place: Place{Field: "event"}, Equals: "endpoint.url_validation"}},
+				Fields: map[string]Value{
+					"plainToken":     {Place: Place{Field: "payload.plainToken"}},
+					"encryptedToken": {Place: Place{Field: "payload.plainToken"}, MAC: "hex"},
+				},
+			}},
+			Docs: "https://developers.zoom.us/docs/api/webhooks/",
+		}),
 	}
 }

@@ -46,28 +46,34 @@ func tokenSchemes() []Scheme {
 			}},
 			Docs: "https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks",
 		},
-		{
-			Name:         "azure-eventgrid",
-			Engine:       EngineToken,
-			Query:        "code",
-			SecretFormat: SecretRaw,
-			SecretHint:   "any text of your own; put it behind the URL of the subscription as ?code=…",
-			Handshakes: []Handshake{
-				{
-					When:   []Condition{{Place: Place{Header: "Aeg-Event-Type"}, Equals: "SubscriptionValidation"}, {Place: Place{Field: "[].data.validationCode"}}},
-					Fields: map[string]Value{"validationResponse": {Place: Place{Field: "[].data.validationCode"}}},
-				},
-				{ // the CloudEvents schema asks another way
-					Method: "OPTIONS",
-					When:   []Condition{{Place: Place{Header: "WebHook-Request-Origin"}}},
-					Headers: map[string]Value{
-						"WebHook-Allowed-Origin": {Place: Place{Header: "WebHook-Request-Origin"}},
-						"WebHook-Allowed-Rate":   {Literal: "*"},
-					},
+		azureEventGrid(),
+	}
+}
+
+// azureEventGrid shows a secret in the URL, and asks in two ways whether the URL is ours,
+// by the schema of the subscription.
+func azureEventGrid() Scheme {
+	return Scheme{
+		Name:         "azure-eventgrid",
+		Engine:       EngineToken,
+		Query:        "code",
+		SecretFormat: SecretRaw,
+		SecretHint:   "any text of your own; put it behind the URL of the subscription as ?code=…",
+		Handshakes: []Handshake{
+			{
+				When:   []Condition{{Place: Place{Header: "Aeg-Event-Type"}, Equals: "SubscriptionValidation"}, {Place: Place{Field: "[].data.validationCode"}}},
+				Fields: map[string]Value{"validationResponse": {Place: Place{Field: "[].data.validationCode"}}},
+			},
+			{ // the CloudEvents schema asks another way
+				Method: "OPTIONS",
+				When:   []Condition{{Place: Place{Header: "WebHook-Request-Origin"}}},
+				Headers: map[string]Value{
+					"WebHook-Allowed-Origin": {Place: Place{Header: "WebHook-Request-Origin"}},
+					"WebHook-Allowed-Rate":   {Literal: "*"},
 				},
 			},
-			Dedup: ".event.body | if type == \"array\" then (map(.id?) | sort | tojson) else .id? end",
-			Docs:  "https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-event-grid-events-schema",
 		},
+		Dedup: ".event.body | if type == \"array\" then (map(.id?) | sort | tojson) else .id? end",
+		Docs:  "https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-event-grid-events-schema",
 	}
 }
