@@ -21,8 +21,8 @@ const (
 	paypalWebhook     = "8PT597110X687430LKGECATA"
 )
 
-// paypalRequest is a request as PayPal signs it, with the certificate at a URL.
-func paypalRequest(t testing.TB, c certified, url, body string) signature.Request {
+// paypalRequest is a request with the body as PayPal signs it, and the certificate at a URL.
+func paypalRequest(t testing.TB, c certified, url string) signature.Request {
 	t.Helper()
 	at := now().UTC().Format(time.RFC3339)
 	h := http.Header{}
@@ -81,7 +81,7 @@ func TestCertificate_URLs(t *testing.T) {
 	} {
 		h := &server{documents: map[string]string{url: provider().certificate}}
 		v := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(signature.NewKeyring(h.fetch))
-		_, failure := v.Verify(t.Context(), paypalRequest(t, provider(), url, body), keys(paypalWebhook))
+		_, failure := v.Verify(t.Context(), paypalRequest(t, provider(), url), keys(paypalWebhook))
 		require.Equal(t, want, failure == nil, "%q: %v", url, failure)
 		if !want {
 			require.Contains(t, []signature.Reason{signature.ReasonBadCertificate, signature.ReasonMissingHeader}, failure.Reason, url)
@@ -136,7 +136,7 @@ func TestCertificate_Refuses(t *testing.T) {
 		"cut":           {provider(), inPEM("CERTIFICATE", block.Bytes[:100]), signature.ReasonKeysUnavailable, "the certificate cannot be read: "},
 	} {
 		v := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(serving(map[string]string{paypalCertificate: test.document}))
-		_, failure := v.Verify(t.Context(), paypalRequest(t, test.signer, paypalCertificate, body), keys(paypalWebhook))
+		_, failure := v.Verify(t.Context(), paypalRequest(t, test.signer, paypalCertificate), keys(paypalWebhook))
 		require.Equal(t, test.want, reason(failure), name)
 		if test.why != "" {
 			require.Contains(t, failure.Findings.Fetch, test.why, name)
@@ -166,7 +166,7 @@ func TestCertificate_EmptyIdentifier(t *testing.T) {
 func TestCertificate_OnlyForTheRightEndpoint(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(serving(map[string]string{paypalCertificate: provider().certificate}))
-	r := paypalRequest(t, provider(), paypalCertificate, body)
+	r := paypalRequest(t, provider(), paypalCertificate)
 	_, failure := v.Verify(t.Context(), r, keys("another webhook"))
 	require.Equal(t, signature.ReasonMismatch, reason(failure))
 	_, failure = v.Verify(t.Context(), r, nil)

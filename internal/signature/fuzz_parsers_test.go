@@ -80,7 +80,7 @@ func FuzzCertificate(f *testing.F) {
 	f.Add([]byte(provider().certificate))
 	f.Add([]byte(inPEM("CERTIFICATE", []byte("x"))))
 	f.Add([]byte("\n\n" + provider().certificate + provider().certificate))
-	request := paypalRequest(f, provider(), paypalCertificate, body)
+	request := paypalRequest(f, provider(), paypalCertificate)
 	f.Fuzz(func(t *testing.T, document []byte) {
 		v := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(serving(map[string]string{paypalCertificate: string(document)}))
 		if _, failure := v.Verify(t.Context(), request, keys(paypalWebhook)); failure != nil {
@@ -108,13 +108,15 @@ func FuzzCertificateURL(f *testing.F) {
 			fetched = append(fetched, url)
 			return []byte("no certificate"), nil
 		})
-		newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(keyring).Verify(t.Context(), paypalRequest(t, provider(), address, body), keys(paypalWebhook))
+		_, failure := newVerifier(t, meshhook.Verification{Scheme: "paypal"}).WithKeyring(keyring).Verify(t.Context(), paypalRequest(t, provider(), address), keys(paypalWebhook))
+		require.NotNil(t, failure)
 		for _, url := range fetched {
 			require.Regexp(t, paypal, url)
 		}
 		fetched = nil
 		message := asJSON(t, map[string]string{"Signature": "AAAA", "SignatureVersion": "2", "SigningCertURL": address, "Timestamp": now().UTC().Format(time.RFC3339)})
-		newVerifier(t, meshhook.Verification{Scheme: "sns"}).WithKeyring(keyring).Verify(t.Context(), signature.Request{Header: http.Header{}, Body: message, Now: now()}, nil)
+		_, failure = newVerifier(t, meshhook.Verification{Scheme: "sns"}).WithKeyring(keyring).Verify(t.Context(), signature.Request{Header: http.Header{}, Body: message, Now: now()}, nil)
+		require.NotNil(t, failure)
 		for _, url := range fetched {
 			require.Regexp(t, sns, url)
 		}
