@@ -1,15 +1,17 @@
 package daemon_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -30,23 +32,36 @@ type reply struct {
 // send posts a body with headers of NAME:VALUE.
 func send(t *testing.T, d *daemon.Daemon, path, body string, headers ...string) reply {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+d.Addr("ingress")+"/hooks/"+path, strings.NewReader(body))
+	got, err := deliver(t.Context(), d, path, body, headers...)
 	require.NoError(t, err)
+	return got
+}
+
+// deliver is send for goroutines beside the test's, which alone may end it.
+func deliver(ctx context.Context, d *daemon.Daemon, path, body string, headers ...string) (got reply, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+d.Addr("ingress")+"/hooks/"+path, strings.NewReader(body))
+	if err != nil {
+		return got, err
+	}
 	r.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ":")
 		r.Header.Set(name, value)
 	}
 	answer, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, answer.Body.Close()) }()
-	text, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	got := reply{code: answer.StatusCode, text: string(text), header: answer.Header}
-	if strings.HasPrefix(got.text, "{") {
-		require.NoError(t, json.Unmarshal(text, &got))
+	if err != nil {
+		return got, err
 	}
-	return got
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return got, err
+	}
+	got = reply{code: answer.StatusCode, text: string(text), header: answer.Header}
+	if strings.HasPrefix(got.text, "{") {
+		err = json.Unmarshal(text, &got)
+	}
+	return got, err
 }
 
 // change changes a webhook in the database, as a command does.
@@ -74,15 +89,16 @@ func TestARaceOfOneKeyHasOneWinner(t *testing.T) {
 	const requests = 200
 	replies := make([]reply, requests)
 	gate := make(chan struct{})
-	var senders sync.WaitGroup
+	var senders errgroup.Group
 	for i := range requests {
-		senders.Go(func() {
+		senders.Go(func() (err error) {
 			<-gate
-			replies[i] = send(t, []*daemon.Daemon{one, two}[i%2], "race", "{}", "X-Id:the same")
+			replies[i], err = deliver(t.Context(), []*daemon.Daemon{one, two}[i%2], "race", "{}", "X-Id:the same")
+			return err
 		})
 	}
 	close(gate)
-	senders.Wait()
+	require.NoError(t, senders.Wait())
 
 	winner := ""
 	for _, r := range replies {

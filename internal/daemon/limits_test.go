@@ -18,10 +18,10 @@ import (
 	"github.com/profullstack/meshhook/internal/pgtest"
 )
 
-// flood sends as many requests, to the daemons in turn and 16 at a time, and
-// returns how many were accepted. All others must be refused for the rate, with a
-// time to wait.
-func flood(t *testing.T, path string, count int, daemons ...*daemon.Daemon) int64 {
+// flood sends as many requests to the webhook `limited`, by the daemons in turn and 16
+// at a time, and returns how many were accepted. All others must be refused for the
+// rate, with a time to wait.
+func flood(t *testing.T, count int, daemons ...*daemon.Daemon) int64 {
 	t.Helper()
 	var accepted atomic.Int64
 	var group errgroup.Group
@@ -30,7 +30,7 @@ func flood(t *testing.T, path string, count int, daemons ...*daemon.Daemon) int6
 	t.Cleanup(client.CloseIdleConnections)
 	for i := range count {
 		group.Go(func() error {
-			url := "http://" + daemons[i%len(daemons)].Addr("ingress") + "/hooks/" + path
+			url := "http://" + daemons[i%len(daemons)].Addr("ingress") + "/hooks/limited"
 			r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader("{}"))
 			if err != nil {
 				return err
@@ -68,9 +68,9 @@ func TestTwoDaemonsKeepOneRateLimit(t *testing.T) {
 			dsn := pgtest.URL(t)
 			furnish(t, dsn, "limited", func(e *meshhook.Endpoint) { e.RateLimit = &limit })
 			one, _ := start(t, settings(t, dsn))
-			require.Equal(t, int64(before), flood(t, "limited", before, one))
+			require.Equal(t, int64(before), flood(t, before, one))
 			two, _ := start(t, settings(t, dsn))
-			require.Equal(t, int64(100-before), flood(t, "limited", 1000, one, two))
+			require.Equal(t, int64(100-before), flood(t, 1000, one, two))
 		})
 	}
 }
@@ -83,9 +83,9 @@ func TestADaemonThatIsLeftAloneForgivesNothing(t *testing.T) {
 	furnish(t, dsn, "limited", func(e *meshhook.Endpoint) { e.RateLimit = &limit })
 	one, _ := start(t, settings(t, dsn))
 	two, stop := start(t, settings(t, dsn))
-	require.Equal(t, int64(80), flood(t, "limited", 80, one, two))
+	require.Equal(t, int64(80), flood(t, 80, one, two))
 	require.NoError(t, stop())
-	require.Equal(t, int64(20), flood(t, "limited", 100, one))
+	require.Equal(t, int64(20), flood(t, 100, one))
 }
 
 // A restart forgives nothing.
@@ -95,10 +95,10 @@ func TestADaemonThatStopsHandsItsCountersOn(t *testing.T) {
 	limit := meshhook.RateLimit{Limit: 100, Period: 24 * time.Hour}
 	furnish(t, dsn, "limited", func(e *meshhook.Endpoint) { e.RateLimit = &limit })
 	one, stop := start(t, settings(t, dsn))
-	require.Equal(t, int64(60), flood(t, "limited", 60, one))
+	require.Equal(t, int64(60), flood(t, 60, one))
 	require.NoError(t, stop())
 	two, _ := start(t, settings(t, dsn))
-	require.Equal(t, int64(40), flood(t, "limited", 100, two))
+	require.Equal(t, int64(40), flood(t, 100, two))
 }
 
 // A changed rate begins anew on every daemon.
@@ -109,7 +109,7 @@ func TestAChangedRateBeginsAnew(t *testing.T) {
 	furnish(t, dsn, "limited", func(e *meshhook.Endpoint) { e.RateLimit = &limit })
 	one, _ := start(t, settings(t, dsn))
 	two, _ := start(t, settings(t, dsn, "MESHHOOK_LIMITS_STORE=postgres"))
-	require.Equal(t, int64(5), flood(t, "limited", 50, one, two))
+	require.Equal(t, int64(5), flood(t, 50, one, two))
 
 	project := pgtest.Project(t, pgtest.Open(t, dsn))
 	endpoint, _, err := project.Endpoint(t.Context(), "limited")
@@ -119,7 +119,7 @@ func TestAChangedRateBeginsAnew(t *testing.T) {
 	require.NoError(t, err)
 	total := int64(0)
 	require.Eventually(t, func() bool {
-		total += flood(t, "limited", 20, one, two)
+		total += flood(t, 20, one, two)
 		return total >= 7
 	}, 5*time.Second, 20*time.Millisecond)
 	require.Equal(t, int64(7), total)

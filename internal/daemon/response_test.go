@@ -40,9 +40,9 @@ func TestSendersWaitForRunsOfAnotherDaemon(t *testing.T) {
 	replies := make([]reply, 100)
 	var senders errgroup.Group
 	for i := range replies {
-		senders.Go(func() error {
-			replies[i] = send(t, door, "ask", `{"n":`+string(rune('0'+i%10))+`}`)
-			return nil
+		senders.Go(func() (err error) {
+			replies[i], err = deliver(t.Context(), door, "ask", `{"n":`+string(rune('0'+i%10))+`}`)
+			return err
 		})
 	}
 	require.NoError(t, senders.Wait())
@@ -65,8 +65,12 @@ func TestAStoppingDaemonAnswersThoseWhoWait(t *testing.T) {
 		e.Response = &meshhook.Response{From: meshhook.FromRun, Timeout: meshhook.Duration(30 * time.Second)}
 	})
 	door, stop := start(t, settings(t, dsn, "MESHHOOK_ONLY=ingress")) // and nobody executes runs
-	replies := make(chan reply, 1)
-	go func() { replies <- send(t, door, "ask", "{}") }()
+	var got reply
+	var sender errgroup.Group
+	sender.Go(func() (err error) {
+		got, err = deliver(t.Context(), door, "ask", "{}")
+		return err
+	})
 	require.Eventually(t, func() bool {
 		runs, err := project.Runs(t.Context(), meshhook.RunFilter{})
 		require.NoError(t, err)
@@ -74,7 +78,7 @@ func TestAStoppingDaemonAnswersThoseWhoWait(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	begun := time.Now()
 	require.NoError(t, stop())
-	got := <-replies
+	require.NoError(t, sender.Wait())
 	require.Equal(t, "accepted", got.Status)
 	require.Less(t, time.Since(begun), 20*time.Second)
 }

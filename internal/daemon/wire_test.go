@@ -40,15 +40,22 @@ func (w wire) send(format string, args ...any) {
 	require.NoError(w.t, err)
 }
 
-// answer reads one answer and its body.
-func (w wire) answer() (*http.Response, string) {
+// answered is an answer that was read to its end.
+type answered struct {
+	status int
+	body   string
+	last   bool // the server said that it closes the connection
+}
+
+// answer reads one answer.
+func (w wire) answer() answered {
 	w.t.Helper()
-	answer, err := http.ReadResponse(w.reader, nil)
+	r, err := http.ReadResponse(w.reader, nil)
 	require.NoError(w.t, err)
-	text, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(r.Body)
 	require.NoError(w.t, err)
-	require.NoError(w.t, answer.Body.Close())
-	return answer, string(text)
+	require.NoError(w.t, r.Body.Close())
+	return answered{r.StatusCode, string(text), r.Close}
 }
 
 // ended reads to the end of the connection, which must come.
@@ -92,9 +99,9 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := dial(t, d)
 			w.send("%s%s", head, text)
-			answer, body := w.answer()
-			require.Equal(t, http.StatusBadRequest, answer.StatusCode)
-			require.Contains(t, body, "did not arrive whole")
+			answer := w.answer()
+			require.Equal(t, http.StatusBadRequest, answer.status)
+			require.Contains(t, answer.body, "did not arrive whole")
 			require.Empty(t, w.ended())
 		})
 	}
@@ -110,8 +117,7 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 			}
 		}
 	}()
-	answer, _ := w.answer()
-	require.GreaterOrEqual(t, answer.StatusCode, 400)
+	require.GreaterOrEqual(t, w.answer().status, 400)
 	require.NoError(t, w.Close())
 	<-dribbled
 
@@ -129,8 +135,7 @@ func TestHeadersHaveALimit(t *testing.T) {
 	d, _ := wired(t)
 	w := dial(t, d)
 	w.send("%sX-Long: %s\r\nContent-Length: 2\r\n\r\n{}", head, strings.Repeat("x", 60<<10))
-	answer, _ := w.answer()
-	require.Equal(t, http.StatusAccepted, answer.StatusCode)
+	require.Equal(t, http.StatusAccepted, w.answer().status)
 	// The server does not read to the end: on a busy machine its answer can be lost
 	// with the connection.
 	require.Eventually(t, func() bool {
@@ -161,8 +166,7 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := dial(t, d)
 			w.send("%s%s", head, text)
-			answer, _ := w.answer()
-			require.Contains(t, []int{http.StatusBadRequest, http.StatusNotImplemented}, answer.StatusCode)
+			require.Contains(t, []int{http.StatusBadRequest, http.StatusNotImplemented}, w.answer().status)
 			require.Empty(t, w.ended())
 		})
 	}
@@ -174,9 +178,9 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 	// Chunks beside a length: the chunks count, and nothing that follows them does.
 	w := dial(t, d)
 	w.send("%sContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n%sContent-Length: 2\r\n\r\n{}", head, head)
-	answer, _ := w.answer()
-	require.Equal(t, http.StatusAccepted, answer.StatusCode)
-	require.True(t, answer.Close)
+	answer := w.answer()
+	require.Equal(t, http.StatusAccepted, answer.status)
+	require.True(t, answer.last)
 	require.Empty(t, w.ended())
 }
 
@@ -191,17 +195,14 @@ func TestConnectionsLiveOnAfterARefusal(t *testing.T) {
 	w := dial(t, d)
 	for range 2 {
 		w.send("%sContent-Length: 1001\r\n\r\n%s", head, strings.Repeat(" ", 1001))
-		answer, _ := w.answer()
-		require.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
+		require.Equal(t, http.StatusRequestEntityTooLarge, w.answer().status)
 		w.send("%sContent-Length: 2\r\n\r\n{}", head)
-		answer, _ = w.answer()
-		require.Equal(t, http.StatusAccepted, answer.StatusCode)
+		require.Equal(t, http.StatusAccepted, w.answer().status)
 	}
 	w.send("%sContent-Length: 10000000\r\n\r\n", head)
 	_, err := io.WriteString(w, strings.Repeat(" ", 300<<10))
 	require.NoError(t, err)
-	answer, _ := w.answer()
-	require.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
+	require.Equal(t, http.StatusRequestEntityTooLarge, w.answer().status)
 	require.Empty(t, w.ended())
 }
 
@@ -217,8 +218,7 @@ func TestARefusalComesBeforeTheBody(t *testing.T) {
 		require.Eventually(t, func() bool {
 			w := dial(t, d)
 			w.send("POST /hooks/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", path, c.length)
-			answer, _ := w.answer()
-			return answer.StatusCode == c.want // and never a 100
+			return w.answer().status == c.want // and never a 100
 		}, 10*time.Second, 20*time.Millisecond, path)
 	}
 	w := dial(t, d)
@@ -236,8 +236,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	for range 2 {
 		w := dial(t, d)
 		w.send("%sContent-Length: 2\r\n\r\n{}", head)
-		answer, _ := w.answer()
-		require.Equal(t, http.StatusAccepted, answer.StatusCode)
+		require.Equal(t, http.StatusAccepted, w.answer().status)
 		open = append(open, w)
 	}
 	third := dial(t, d)
@@ -248,6 +247,5 @@ func TestConnectionsAreBounded(t *testing.T) {
 	require.NoError(t, third.SetReadDeadline(time.Now().Add(20*time.Second)))
 	require.NoError(t, open[0].Close())
 	third.reader.Reset(third)
-	answer, _ := third.answer()
-	require.Equal(t, http.StatusAccepted, answer.StatusCode)
+	require.Equal(t, http.StatusAccepted, third.answer().status)
 }
