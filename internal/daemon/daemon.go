@@ -170,7 +170,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
 	})
 	d.metrics.watch(d.engine.Active)
-	if d.api, err = d.newAPI(); err != nil {
+	if d.api, err = d.newAPI(); err != nil { //nolint:contextcheck // a request brings a context of its own
 		return err
 	}
 	for _, s := range d.servers {
