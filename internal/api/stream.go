@@ -92,8 +92,15 @@ func streamEntries(ctx context.Context, c *call) (any, error) {
 	defer cancel()
 	entries := make(chan meshhook.Entry)
 	ended := make(chan error, 1)
-	go func() { ended <- follow(ctx, c.project, o, entries) }()
-	defer func() { cancel(); <-ended }()
+	go func() {
+		defer close(ended)
+		ended <- follow(ctx, c.project, o, entries)
+	}()
+	defer func() {
+		cancel()
+		for range ended { // pump has told what there was to tell
+		}
+	}()
 
 	c.answered = true
 	s := &events{writer: c.writer, control: http.NewResponseController(c.writer)}
@@ -119,7 +126,7 @@ func follow(ctx context.Context, source tail.Source, o tail.Options, entries cha
 }
 
 // pump writes what comes, and heartbeats in between.
-func (c *call) pump(ctx context.Context, s *events, entries <-chan meshhook.Entry, ended chan error) {
+func (c *call) pump(ctx context.Context, s *events, entries <-chan meshhook.Entry, ended <-chan error) {
 	beat, check := time.NewTicker(c.Heartbeat), time.NewTicker(recheck)
 	defer beat.Stop()
 	defer check.Stop()
@@ -141,8 +148,9 @@ func (c *call) pump(ctx context.Context, s *events, entries <-chan meshhook.Entr
 		case <-ctx.Done():
 			return
 		case err := <-ended:
-			c.Log.Error("a stream cannot go on", "error", err)
-			ended <- err // for whoever waits for the end
+			if ctx.Err() == nil { // otherwise the client has left
+				c.Log.Error("a stream cannot go on", "error", err)
+			}
 			return
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,33 +40,49 @@ func (h house) follow(t *testing.T, base, token, query, last string) follower {
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
-	require.NoError(t, err)
-	require.Equal(t, 200, answer.StatusCode)
-	f := follower{messages: make(chan message, 1000), header: answer.Header, leave: cancel}
+	f := follower{messages: make(chan message, 1000), leave: cancel}
+	status, failed := make(chan int, 1), make(chan error, 1)
 	go func() {
 		defer close(f.messages)
-		defer func() { _ = answer.Body.Close() }()
-		var m message
-		for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-			field, value, _ := strings.Cut(lines.Text(), ": ")
-			switch {
-			case lines.Text() == "":
-				f.messages <- m
-				m = message{}
-			case field == "":
-				m.comment = value
-			case field == "id":
-				m.id = value
-			case field == "event":
-				m.kind = value
-			case field == "data":
-				_ = json.Unmarshal([]byte(value), &m.data)
-			}
+		answer, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			failed <- err
+			return
 		}
+		defer func() { _ = answer.Body.Close() }()
+		f.header = answer.Header
+		status <- answer.StatusCode
+		f.read(answer.Body)
 	}()
+	select {
+	case err := <-failed:
+		require.NoError(t, err)
+	case code := <-status:
+		require.Equal(t, http.StatusOK, code)
+	}
 	require.Equal(t, message{}, f.any(t), "the beginning, which says when to come back")
 	return f
+}
+
+// read takes the stream apart until it ends.
+func (f follower) read(stream io.Reader) {
+	var m message
+	for lines := bufio.NewScanner(stream); lines.Scan(); {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch {
+		case lines.Text() == "":
+			f.messages <- m
+			m = message{}
+		case field == "":
+			m.comment = value
+		case field == "id":
+			m.id = value
+		case field == "event":
+			m.kind = value
+		case field == "data":
+			_ = json.Unmarshal([]byte(value), &m.data)
+		}
+	}
 }
 
 // next is the next entry. It may be late, because a transaction anywhere on the
