@@ -163,6 +163,14 @@ func (h house) want(t *testing.T, status int, method, path, body string) map[str
 	return data
 }
 
+// as is what JSON holds at some place, which must be of that type.
+func as[T any](t *testing.T, v any) T {
+	t.Helper()
+	value, is := v.(T)
+	require.True(t, is, "%T: %v", v, v)
+	return value
+}
+
 // refused asks as admin and wants an error; it returns the whole answer.
 func (h house) refused(t *testing.T, status int, code meshhook.Code, method, path, body string) reply {
 	t.Helper()

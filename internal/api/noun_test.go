@@ -35,7 +35,7 @@ func TestEventsAreListedShownAndReplayed(t *testing.T) {
 		require.Equal(t, 400, h.admin(t, "GET", "/api/events?"+query, "").status, query)
 	}
 
-	id := want[2].(string)
+	id := as[string](t, want[2])
 	event := h.want(t, 200, "GET", "/api/events/"+id, "")
 	require.Equal(t, map[string]any{"n": float64(1)}, event["body"])
 	require.Equal(t, "open", event["webhook"])
@@ -70,7 +70,7 @@ func TestARejectedEventIsReplayedByForceOnly(t *testing.T) {
 	h.want(t, 200, "POST", "/api/webhooks/strict/test", `{"headers":{"X-Signature":"sha256=00"}}`)
 	events, _ := h.list(t, "/api/events?status=rejected")
 	require.Len(t, events, 1)
-	id = events[0]["id"].(string)
+	id = as[string](t, events[0]["id"])
 	shown := h.want(t, 200, "GET", "/api/events/"+id, "")
 	require.Equal(t, "invalid_signature", shown["code"])
 	require.NotEmpty(t, shown["findings"])
@@ -81,7 +81,7 @@ func TestARejectedEventIsReplayedByForceOnly(t *testing.T) {
 	require.Len(t, audit, 1)
 	require.Equal(t, "token:admin", audit[0]["actor"])
 	require.Equal(t, id, audit[0]["target"])
-	require.Equal(t, run["id"], audit[0]["detail"].(map[string]any)["run_id"])
+	require.Equal(t, run["id"], as[map[string]any](t, audit[0]["detail"])["run_id"])
 }
 
 func TestWorkflowsAndRuns(t *testing.T) {
@@ -92,15 +92,15 @@ func TestWorkflowsAndRuns(t *testing.T) {
 	require.Contains(t, re.header.Get("Location"), "/api/workflows/")
 	require.Equal(t, false, h.want(t, 200, "POST", "/api/workflows", `{"definition":{"steps":[{"transform":".event.body.n + 1","id":"a"}],"name":"sums"}}`)["changed"])
 	second := h.want(t, 200, "PUT", "/api/workflows/sums", `{"source":"name: sums\nsteps: [{id: a, transform: .event.body.n + 2}]\n"}`)
-	require.Equal(t, float64(2), second["workflow"].(map[string]any)["version"])
+	require.InDelta(t, 2, as[map[string]any](t, second["workflow"])["version"], 0)
 
 	got, pages := h.pages(t, "/api/workflows?limit=1", "name")
 	require.Equal(t, []any{"hello", "sums"}, got)
 	require.Equal(t, 2, pages)
 	one := h.want(t, 200, "GET", "/api/workflows/sums?version=1", "")
 	require.Contains(t, one["source"], "n + 1")
-	require.Equal(t, float64(1), one["version"])
-	require.Contains(t, h.want(t, 200, "GET", "/api/workflows/"+one["id"].(string), "")["source"], "n + 2")
+	require.InDelta(t, 1, one["version"], 0)
+	require.Contains(t, h.want(t, 200, "GET", "/api/workflows/"+as[string](t, one["id"]), "")["source"], "n + 2")
 	versions, pages := h.pages(t, "/api/workflows/sums/versions?limit=1", "version")
 	require.Equal(t, []any{float64(2), float64(1)}, versions)
 	require.Equal(t, 2, pages)
@@ -123,8 +123,8 @@ func TestWorkflowsAndRuns(t *testing.T) {
 
 	run := h.want(t, 201, "POST", "/api/workflows/sums/runs", `{"body":{"n":1}}`)
 	require.Equal(t, "queued", run["status"])
-	require.Equal(t, float64(2), run["version"])
-	id := run["id"].(string)
+	require.InDelta(t, 2, run["version"], 0)
+	id := as[string](t, run["id"])
 	h.want(t, 201, "POST", "/api/workflows/hello/runs", `{"body":"text"}`)
 	h.want(t, 201, "POST", "/api/workflows/hello/runs", ``)
 	h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/workflows/nope/runs", "")
@@ -138,7 +138,7 @@ func TestWorkflowsAndRuns(t *testing.T) {
 	for _, query := range []string{"status=odd", "since=x", "cursor=x", "limit=0"} {
 		require.Equal(t, 400, h.admin(t, "GET", "/api/runs?"+query, "").status, query)
 	}
-	input, err := h.project.Run(t.Context(), meshhook.ID(uuid(t, id)))
+	input, err := h.project.Run(t.Context(), uuid(t, id))
 	require.NoError(t, err)
 	require.Equal(t, `{"n":1}`, string(input.Input))
 
@@ -147,7 +147,7 @@ func TestWorkflowsAndRuns(t *testing.T) {
 	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/runs/"+id+"/cancel", "")
 	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/runs/"+id+"/retry", `{"from_step":"nope"}`)
 	require.Equal(t, "queued", h.want(t, 200, "POST", "/api/runs/"+id+"/retry", "")["status"])
-	require.Equal(t, float64(2), h.want(t, 200, "GET", "/api/runs/"+id, "")["attempt"])
+	require.InDelta(t, 2, h.want(t, 200, "GET", "/api/runs/"+id, "")["attempt"], 0)
 
 	re = h.refused(t, 409, meshhook.CodeConflict, "DELETE", "/api/workflows/sums", "")
 	require.Contains(t, re.Error.Message, "not over")
@@ -180,7 +180,7 @@ func TestSecretsTokensProjectsAndTheAuditLog(t *testing.T) {
 	made := h.want(t, 201, "POST", "/api/tokens", `{"name":"ci","role":"write","expires_in":"1h"}`)
 	require.Regexp(t, `^mhk_[A-Za-z0-9_-]{43}$`, made["token"])
 	require.Equal(t, "write", made["role"])
-	require.Equal(t, 200, h.as(t, made["token"].(string), "GET", "/api/runs", "").status)
+	require.Equal(t, 200, h.as(t, as[string](t, made["token"]), "GET", "/api/runs", "").status)
 	require.Equal(t, "read", h.want(t, 201, "POST", "/api/tokens", "")["role"])
 	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/tokens", `{"name":"ci"}`)
 	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"role":"root"}`)

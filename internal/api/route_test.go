@@ -96,7 +96,7 @@ func TestNoRouteLeadsToAnotherProject(t *testing.T) {
 	run := h.want(t, 201, "POST", "/api/workflows/hello/runs", `{"body":{"mine":true}}`)
 	event := h.event(t, "private", `{"mine":true}`)
 	ids := []string{
-		"private", webhook["id"].(string), "hello", h.hello.ID.String(), run["id"].(string), event, "crm", "admin", "default",
+		"private", as[string](t, webhook["id"]), "hello", h.hello.ID.String(), as[string](t, run["id"]), event, "crm", "admin", "default",
 	}
 	audited := func() int {
 		list, err := h.project.AuditLog(t.Context(), meshhook.AuditFilter{})
@@ -314,10 +314,10 @@ func TestTheDocumentDescribesEverything(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, good, len(compiled.Validate(value)) == 0, body)
 	}
-	webhook := document.Components.Schemas["WebhookBody"].(map[string]any)
+	webhook := as[map[string]any](t, document.Components.Schemas["WebhookBody"])
 	require.ElementsMatch(t, []any{"url_path", "workflow_id"}, webhook["required"])
 	require.Equal(t, false, webhook["additionalProperties"])
-	require.Contains(t, slices.Collect(maps.Keys(webhook["properties"].(map[string]any))), "secret_key")
+	require.Contains(t, slices.Collect(maps.Keys(as[map[string]any](t, webhook["properties"]))), "secret_key")
 	patch := document.Paths["/api/webhooks/{id}"]["patch"].RequestBody.Content["application/merge-patch+json"].Schema
 	require.NotContains(t, patch, "required")
 	require.NotContains(t, patch["properties"], "secret_key")

@@ -61,9 +61,9 @@ func TestWebhookLifecycle(t *testing.T) {
 		return tested["status"] == float64(202)
 	}, patience, 20*time.Millisecond)
 	events, _ := h.list(t, "/api/events")
-	event := h.want(t, 200, "GET", "/api/events/"+events[0]["id"].(string), "")
+	event := h.want(t, 200, "GET", "/api/events/"+as[string](t, events[0]["id"]), "")
 	require.Equal(t, map[string]any{"total": float64(3)}, event["body"])
-	require.Equal(t, []any{"1"}, event["headers"].(map[string]any)["X-Extra"])
+	require.Equal(t, []any{"1"}, as[map[string]any](t, event["headers"])["X-Extra"])
 
 	rotated := h.want(t, 200, "POST", "/api/webhooks/"+made.ID+"/rotate-secret", `{"grace":"1h"}`)
 	require.Regexp(t, `^[0-9a-f]{64}$`, rotated["secret_key"])
@@ -299,7 +299,7 @@ func TestAPatchLeavesTheSchemasTextAlone(t *testing.T) {
 	_, err := h.project.CreateEndpoint(t.Context(), e, meshhook.Secret{})
 	require.NoError(t, err)
 	h.want(t, 200, "PATCH", "/api/webhooks/odd", `{"description":"changed"}`)
-	require.Equal(t, text, string(h.endpoint(t, "odd").Schema))
+	require.Equal(t, text, string(h.endpoint(t, "odd").Schema)) //nolint:testifylint // JSONEq forgives a change
 }
 
 func TestPatchesAtOnceLoseNothing(t *testing.T) {
