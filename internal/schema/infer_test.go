@@ -58,11 +58,11 @@ func TestInfer(t *testing.T) {
 	} {
 		require.JSONEq(t, want, inferred(t, payloads...), "%q", payloads)
 	}
-	require.Equal(t, `{"type":"string"}`, inferred(t, repeat(9, `"open"`, `"closed"`)...), "too few")
-	require.Equal(t, `{"type":"string"}`, inferred(t, repeat(3, `"1"`, `"2"`, `"3"`, `"4"`, `"5"`, `"6"`, `"7"`)...), "too many different ones")
-	require.Equal(t, `{"type":"string"}`, inferred(t, repeat(20, `"`+strings.Repeat("x", maxEnumLength+1)+`"`)...), "too long")
-	require.Equal(t, `{"items":{"type":"number"},"type":"array"}`, inferred(t, `[1,1e600]`))
-	require.Equal(t, `{"properties":{"a":{"type":"number"},"b":{"type":"number"}},"required":["a","b"],"type":"object"}`, inferred(t, `{"a":1,"b":1e600}`))
+	require.JSONEq(t, `{"type":"string"}`, inferred(t, repeat(9, `"open"`, `"closed"`)...), "too few")
+	require.JSONEq(t, `{"type":"string"}`, inferred(t, repeat(3, `"1"`, `"2"`, `"3"`, `"4"`, `"5"`, `"6"`, `"7"`)...), "too many different ones")
+	require.JSONEq(t, `{"type":"string"}`, inferred(t, repeat(20, `"`+strings.Repeat("x", maxEnumLength+1)+`"`)...), "too long")
+	require.JSONEq(t, `{"items":{"type":"number"},"type":"array"}`, inferred(t, `[1,1e600]`))
+	require.JSONEq(t, `{"properties":{"a":{"type":"number"},"b":{"type":"number"}},"required":["a","b"],"type":"object"}`, inferred(t, `{"a":1,"b":1e600}`))
 }
 
 // What cannot be described whole is described less deeply.
@@ -72,7 +72,7 @@ func TestInferKeepsTheLimits(t *testing.T) {
 	for i := range maxInferNames + 1 {
 		fmt.Fprintf(&names, `,"%d":1`, i)
 	}
-	require.Equal(t, `{"type":"object"}`, inferred(t, "{"+names.String()[1:]+"}"))
+	require.JSONEq(t, `{"type":"object"}`, inferred(t, "{"+names.String()[1:]+"}"))
 	for i := range maxInferNames {
 		fmt.Fprintf(&wide, `,"%s%d":{"x":{}}`, strings.Repeat("n", 90), i)
 	}

@@ -109,7 +109,8 @@ func TestHandshake_SendsTextBackAsText(t *testing.T) {
 	}
 	reply, failure := with("okta", http.MethodGet, "X-Okta-Verification-Challenge", `</script>"\`)
 	require.Nil(t, failure)
-	require.Equal(t, `{"verification":"\u003c/script\u003e\"\\"}`, string(reply.Body))
+	require.JSONEq(t, `{"verification":"</script>\"\\"}`, string(reply.Body))
+	require.NotContains(t, string(reply.Body), "<", "no browser takes it for a page")
 	reply, failure = with("asana", http.MethodPost, "X-Hook-Secret", "s3cret")
 	require.Nil(t, failure)
 	require.Equal(t, "s3cret", reply.Adopt.Reveal())
