@@ -188,7 +188,9 @@ Content-Disposition: form-data; name="nothing"; filename=""
 	most := strings.Repeat("--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n", maxParts) + "--x--"
 	got, err = Read("multipart/form-data; boundary=x", []byte(most))
 	require.NoError(t, err)
-	require.Len(t, got.Data.(map[string]any)["a"], maxParts)
+	fields, ok := got.Data.(map[string]any)
+	require.True(t, ok)
+	require.Len(t, fields["a"], maxParts)
 }
 
 func TestQuery(t *testing.T) {

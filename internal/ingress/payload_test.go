@@ -237,12 +237,15 @@ func TestBombs(t *testing.T) {
 func TestContentLengthThatLies(t *testing.T) {
 	t.Parallel()
 	h := build(t, nil)
-	conn, err := net.Dial("tcp", h.server.Listener.Addr().String())
+	var dialer net.Dialer
+	dialed, err := dialer.DialContext(t.Context(), "tcp", h.server.Listener.Addr().String())
 	require.NoError(t, err)
+	conn, ok := dialed.(*net.TCPConn)
+	require.True(t, ok)
 	defer func() { require.NoError(t, conn.Close()) }()
 	_, err = fmt.Fprintf(conn, "POST /hooks/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{}", h.endpoint.Path)
 	require.NoError(t, err)
-	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	require.NoError(t, conn.CloseWrite())
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, answer.StatusCode)

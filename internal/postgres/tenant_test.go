@@ -199,7 +199,8 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		}
 	},
 	"StreamEvents": func(t *testing.T, intruder house, v victim) {
-		for range intruder.project.StreamEvents(t.Context(), meshhook.EventFilter{Before: v.run, Bodies: true}) {
+		for _, err := range intruder.project.StreamEvents(t.Context(), meshhook.EventFilter{Before: v.run, Bodies: true}) {
+			require.NoError(t, err)
 			require.Fail(t, "an event of another project")
 		}
 	},

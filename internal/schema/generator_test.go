@@ -121,10 +121,11 @@ func (g generator) keyword(schema map[string]any, depth int) {
 	case "examples":
 		schema[keyword] = []any{g.value(2)}
 	case "required":
-		schema[keyword] = []any{g.name()}
-		if second := g.name(); g.upTo(2) == 0 && second != schema[keyword].([]any)[0] {
-			schema[keyword] = append(schema[keyword].([]any), second)
+		names := []any{g.name()}
+		if second := g.name(); g.upTo(2) == 0 && second != names[0] {
+			names = append(names, second)
 		}
+		schema[keyword] = names
 	case "properties":
 		schema[keyword] = g.byName(depth-1, g.name)
 	case "patternProperties":

@@ -93,6 +93,8 @@ func TestSettle_OddAnswers(t *testing.T) {
 		})
 		recorded, err := content.DecodeOwn(step.Output)
 		require.NoError(t, err)
-		require.Equal(t, want, recorded.(map[string]any)["body"])
+		answer, ok := recorded.(map[string]any)
+		require.True(t, ok)
+		require.Equal(t, want, answer["body"])
 	}
 }
