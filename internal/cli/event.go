@@ -26,14 +26,6 @@ func newEventCmd(a *app) *cobra.Command {
 	)
 }
 
-// eventView is an event with its body as expressions see it.
-type eventView struct {
-	meshhook.Event
-	Body       any `json:"body,omitempty"`
-	BodyText   any `json:"body_text,omitempty"`
-	BodyBase64 any `json:"body_base64,omitempty"`
-}
-
 // eventShowOptions are what 'event show' was told.
 type eventShowOptions struct {
 	id   meshhook.ID

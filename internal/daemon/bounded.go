@@ -45,6 +45,7 @@ type boundedConn struct {
 	leave func()
 }
 
+// Close closes the connection, and then lets another one in.
 func (c *boundedConn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
