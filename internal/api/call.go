@@ -192,14 +192,11 @@ func (c *call) moment(name string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return at, nil
+	at, err := meshhook.ParseMoment(text, time.Now())
+	if err != nil {
+		return at, malformed("%s=%s cannot be; %s", name, clip(text), err.Error())
 	}
-	ago, err := time.ParseDuration(text)
-	if err != nil || ago < 0 {
-		return time.Time{}, malformed("%s=%s cannot be; write a time like 2026-01-02T15:04:05Z, or how long ago, like 1h", name, clip(text))
-	}
-	return time.Now().Add(-ago), nil
+	return at, nil
 }
 
 // word is one of some words, or "".

@@ -37,14 +37,11 @@ func (s sender) MarshalText() ([]byte, error) { return netip.Prefix(s).MarshalTe
 
 // UnmarshalText reads a network in CIDR notation or an address.
 func (s *sender) UnmarshalText(text []byte) error {
-	network, err := netip.ParsePrefix(string(text))
-	if address, bad := netip.ParseAddr(string(text)); bad == nil && address.Zone() == "" {
-		network, err = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
-	}
+	network, err := meshhook.ParseNetwork(string(text))
 	if err != nil {
 		return meshhook.Errorf(meshhook.CodeInvalid, "allowed_ips: %q is neither a network nor an address; write it like 192.0.2.0/24 or 192.0.2.7", clip(string(text)))
 	}
-	*s = sender(network.Masked())
+	*s = sender(network)
 	return nil
 }
 

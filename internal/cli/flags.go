@@ -125,14 +125,11 @@ func (n *networksFlag) Set(text string) error {
 		return nil
 	}
 	for item := range strings.SplitSeq(text, ",") {
-		network, err := netip.ParsePrefix(item)
-		if address, bad := netip.ParseAddr(item); bad == nil {
-			network, err = netip.PrefixFrom(address, address.BitLen()), nil
-		}
+		network, err := meshhook.ParseNetwork(item)
 		if err != nil {
-			return errors.New("write a network like 192.0.2.0/24, or an address")
+			return err
 		}
-		n.list = append(n.list, network.Masked())
+		n.list = append(n.list, network)
 	}
 	return nil
 }

@@ -89,13 +89,12 @@ func parseNetwork(text string) (netip.Prefix, error) {
 		}
 		return network, nil
 	}
-	address, err := netip.ParseAddr(text)
-	if err != nil || address.Zone() != "" {
-		return netip.Prefix{}, meshhook.Errorf(meshhook.CodeInvalid,
+	network, err := meshhook.ParseNetwork(text)
+	if err != nil {
+		return network, meshhook.Errorf(meshhook.CodeInvalid,
 			"%q is neither an address nor a network; write it like 10.0.0.0/8, 192.168.1.7 or fd00::/8", text)
 	}
-	address = address.Unmap()
-	return netip.PrefixFrom(address, address.BitLen()), nil
+	return network, nil
 }
 
 func decodeCount(text string) (int, error) {
