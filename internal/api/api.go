@@ -39,6 +39,8 @@ type Options struct {
 	Sender func(*http.Request) netip.Addr
 	// MaxBody is the body limit of webhooks that set none, in bytes.
 	MaxBody int64
+	// Retention is how long events are kept; no dedup window may be longer.
+	Retention time.Duration
 	// Heartbeat is how often a silent stream says that it lives; 0 takes 15 s.
 	Heartbeat time.Duration
 }

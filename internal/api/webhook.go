@@ -22,6 +22,7 @@ type WebhookFields struct {
 	RateLimit    *meshhook.RateLimit    `json:"rate_limit,omitempty"`
 	Schema       json.RawMessage        `json:"validation_schema,omitempty" doc:"JSON Schema that payloads must satisfy."`
 	Dedup        string                 `json:"dedup,omitempty" doc:"jq expression over {event} for the dedup key, header:NAME, or none; the scheme's own when left out."`
+	DedupWindow  meshhook.Duration      `json:"dedup_window,omitzero" doc:"How long a dedup key is remembered, 1s to 720h and no longer than events are kept; 24h when left out." example:"1h"`
 	Filter       string                 `json:"filter,omitempty" doc:"jq condition over {event}; events for which it is false start no run."`
 	Methods      []string               `json:"methods,omitempty" doc:"HTTP methods that are answered; POST when left out."`
 	AllowedIPs   []sender               `json:"allowed_ips,omitempty" doc:"Networks (CIDR) or addresses that requests may come from; all when left out."`
@@ -49,7 +50,7 @@ func (s *sender) UnmarshalText(text []byte) error {
 func fieldsOfWebhook(e meshhook.Endpoint) WebhookFields {
 	f := WebhookFields{
 		Path: e.Path, WorkflowID: e.WorkflowID.String(), Description: e.Description, Enabled: &e.Enabled, Verification: &e.Verification,
-		RateLimit: e.RateLimit, Schema: e.Schema, Dedup: e.Dedup, Filter: e.Filter, Methods: e.Methods, MaxBody: e.MaxBody, Response: e.Response,
+		RateLimit: e.RateLimit, Schema: e.Schema, Dedup: e.Dedup, DedupWindow: e.DedupWindow, Filter: e.Filter, Methods: e.Methods, MaxBody: e.MaxBody, Response: e.Response,
 	}
 	for _, network := range e.AllowedIPs {
 		f.AllowedIPs = append(f.AllowedIPs, sender(network))
@@ -68,7 +69,7 @@ func (f WebhookFields) apply(e *meshhook.Endpoint, maxBody int64) {
 	if string(e.Schema) == "null" {
 		e.Schema = nil
 	}
-	e.Dedup, e.Filter, e.Methods, e.Response = f.Dedup, f.Filter, f.Methods, f.Response
+	e.Dedup, e.DedupWindow, e.Filter, e.Methods, e.Response = f.Dedup, f.DedupWindow, f.Filter, f.Methods, f.Response
 	if e.MaxBody = f.MaxBody; e.MaxBody == 0 {
 		e.MaxBody = maxBody
 	}
@@ -93,10 +94,16 @@ func (f WebhookFields) missing() error {
 }
 
 // check completes an endpoint and says what is wrong with it: with the very
-// checks of the commands and of ingress.
-func (c *call) check(e *meshhook.Endpoint) (*signature.Verifier, error) {
+// checks of the commands and of ingress. A dedup window that outlives the events is
+// refused where it was asked for, and is nobody's mistake otherwise.
+func (c *call) check(e *meshhook.Endpoint, window meshhook.Duration) (*signature.Verifier, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
+	}
+	if window != 0 {
+		if err := e.CheckRetention(c.Retention); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.Check(*e); err != nil {
 		return nil, err
@@ -157,7 +164,7 @@ func createWebhook(ctx context.Context, c *call, body *webhookBody) (webhookView
 	}
 	e := meshhook.Endpoint{ID: meshhook.NewID()}
 	body.apply(&e, c.MaxBody)
-	verifier, err := c.check(&e)
+	verifier, err := c.check(&e, body.DedupWindow)
 	if err != nil {
 		return webhookView{}, err
 	}
@@ -182,20 +189,27 @@ func createWebhook(ctx context.Context, c *call, body *webhookBody) (webhookView
 }
 
 // chooseSecret takes the secret that was given, or makes one where the scheme's
-// secret is chosen by the receiver.
+// secret is chosen by the receiver. It is zero where none is needed from here: the
+// scheme takes none, or its secret comes with the provider's handshake.
 func chooseSecret(verifier *signature.Verifier, given meshhook.Secret) (secret meshhook.Secret, generated bool, err error) {
 	scheme := verifier.Scheme()
 	switch {
 	case !given.IsZero():
 		return given, false, verifier.CheckSecret(given)
-	case scheme.SecretFromProvider:
-		return secret, false, &meshhook.Error{
-			Code: meshhook.CodeInvalid, Message: "the scheme " + scheme.Name + " needs the provider's secret: " + scheme.SecretHint,
-			Details: []meshhook.Problem{{Path: "/secret_key", Message: "is missing"}},
-		}
+	case scheme.SecretFormat == signature.SecretUnused || scheme.SecretOptional:
+		return secret, false, nil
+	case scheme.SecretFromProvider || verifier.GenerateSecret().IsZero():
+		return secret, false, needsSecret(scheme)
 	}
-	secret = verifier.GenerateSecret()
-	return secret, !secret.IsZero(), nil
+	return verifier.GenerateSecret(), true, nil
+}
+
+// needsSecret says that only the sender knows the secret, and where it is found.
+func needsSecret(scheme signature.Scheme) error {
+	return &meshhook.Error{
+		Code: meshhook.CodeInvalid, Message: "the scheme " + scheme.Name + " needs the sender's secret: " + scheme.SecretHint,
+		Details: []meshhook.Problem{{Path: "/secret_key", Message: "is missing"}},
+	}
 }
 
 // changeWebhook reads the patch first and applies it under the lock of the webhook, so
@@ -221,7 +235,7 @@ func changeWebhook(ctx context.Context, c *call) (webhookView, error) {
 		if workflow != nil {
 			e.WorkflowID, e.Workflow = workflow.ID, workflow.Name
 		}
-		_, err := c.check(e)
+		_, err := c.check(e, change.window)
 		return err
 	})
 	return c.view(e), err
@@ -267,13 +281,16 @@ func rotateSecret(ctx context.Context, c *call, body *rotateBody) (rotated, erro
 		return rotated{}, err
 	}
 	if verifier.Scheme().SecretFormat == signature.SecretUnused {
-		return rotated{}, meshhook.Errorf(meshhook.CodeConflict, "webhook %s verifies nothing, so it has no secret; give it another verification first", e.Path)
+		return rotated{}, meshhook.Errorf(meshhook.CodeConflict, "webhook %s takes no secret by its verification; change that first", e.Path)
 	}
 	grace := 24 * time.Hour
 	if body.Grace != nil {
 		grace = body.Grace.Std()
 	}
 	secret, generated, err := chooseSecret(verifier, body.SecretKey)
+	if err == nil && secret.IsZero() { // which a new webhook may have
+		err = needsSecret(verifier.Scheme())
+	}
 	if err != nil {
 		return rotated{}, err
 	}

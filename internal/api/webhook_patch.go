@@ -14,6 +14,8 @@ type webhookPatch struct {
 	workflow string
 	// scheme is the verification.scheme that it gives, "" when it gives none.
 	scheme string
+	// window is the dedup_window that it gives, 0 when it gives none.
+	window meshhook.Duration
 	// schema tells that it says something of the validation_schema.
 	schema bool
 }
@@ -30,7 +32,8 @@ func newWebhookPatch(body []byte) (p webhookPatch, err error) {
 	if err := unmarshal(body, &given); err != nil {
 		return p, err
 	}
-	p.body, p.workflow, p.schema = body, given.WorkflowID, given.Schema != nil // null is there, too
+	p.body, p.workflow, p.window = body, given.WorkflowID, given.DedupWindow
+	p.schema = given.Schema != nil // null is there, too
 	if given.Verification != nil {
 		p.scheme = given.Verification.Scheme
 	}

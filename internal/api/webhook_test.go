@@ -87,9 +87,9 @@ func TestWebhookLifecycle(t *testing.T) {
 const full = `{
 	"url_path": "full", "workflow_id": "hello", "description": "all of it", "enabled": false, "secret_key": "hush-hush",
 	"rate_limit": {"type": "simple", "value": "100/minute"}, "validation_schema": {"type": "object", "a": {"const": null}},
-	"verification": {"scheme": "stripe", "tolerance": "10m"}, "dedup": ".event.body.id", "filter": ".event.body.ok",
+	"verification": {"scheme": "stripe", "tolerance": "10m"}, "dedup": ".event.body.id", "dedup_window": "1h", "filter": ".event.body.ok",
 	"methods": ["post", "PUT"], "allowed_ips": ["192.0.2.7", "10.1.2.3/8", "2001:db8::/32"], "max_body_bytes": 2048,
-	"response": {"status": 201, "headers": {"X-Thanks": "yes"}, "body": {"ok": null}}
+	"response": {"status": 201, "content_type": "application/hal+json", "headers": {"X-Thanks": "yes"}, "body": {"ok": null}}
 }`
 
 func (h house) endpoint(t *testing.T, path string) meshhook.Endpoint {
@@ -123,16 +123,16 @@ func TestEveryFieldOfAWebhookIsKept(t *testing.T) {
 	require.JSONEq(t, `{
 		"url_path": "full", "workflow": "hello", "description": "all of it", "enabled": false,
 		"rate_limit": {"type": "simple", "value": "100/minute"}, "validation_schema": {"type": "object", "a": {"const": null}},
-		"verification": {"scheme": "stripe", "tolerance": "10m0s"}, "dedup": ".event.body.id", "filter": ".event.body.ok",
+		"verification": {"scheme": "stripe", "tolerance": "10m0s"}, "dedup": ".event.body.id", "dedup_window": "1h0m0s", "filter": ".event.body.ok",
 		"methods": ["POST", "PUT"], "allowed_ips": ["192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"], "max_body_bytes": 2048,
-		"response": {"status": 201, "headers": {"X-Thanks": "yes"}, "body": {"ok": null}}
+		"response": {"status": 201, "content_type": "application/hal+json", "headers": {"X-Thanks": "yes"}, "body": {"ok": null}}
 	}`, shown(t, h.endpoint(t, "full")))
 	// null is as good as not given.
 	re = h.admin(t, "POST", "/api/webhooks", `{"url_path": "nulls", "workflow_id": "`+h.hello.ID.String()+`", "description": null, "enabled": null, "secret_key": null,
-		"rate_limit": null, "validation_schema": null, "verification": null, "dedup": null, "filter": null, "methods": null,
+		"rate_limit": null, "validation_schema": null, "verification": null, "dedup": null, "dedup_window": null, "filter": null, "methods": null,
 		"allowed_ips": null, "max_body_bytes": null, "response": null}`)
 	require.Equal(t, 201, re.status, re.text)
-	require.JSONEq(t, `{"url_path": "nulls", "workflow": "hello", "enabled": true, "verification": {"scheme": "hmac"}, "methods": ["POST"], "max_body_bytes": 1048576}`,
+	require.JSONEq(t, `{"url_path": "nulls", "workflow": "hello", "enabled": true, "verification": {"scheme": "hmac"}, "dedup_window": "24h0m0s", "methods": ["POST"], "max_body_bytes": 1048576}`,
 		shown(t, h.endpoint(t, "nulls")))
 }
 
@@ -144,7 +144,11 @@ func TestSecretsAreMadeWhereTheSchemeAllowsIt(t *testing.T) {
 		body := `{"url_path":"` + s.Name + `","workflow_id":"hello","verification":{"scheme":"` + s.Name + `"}}`
 		re := h.admin(t, "POST", "/api/webhooks", body)
 		switch {
-		case s.SecretFromProvider:
+		case s.SecretOptional:
+			require.Equal(t, 201, re.status, "%s: %s", s.Name, re.text)
+			require.NotContains(t, re.text, "secret_key")
+			h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/webhooks/"+s.Name+"/rotate-secret", "")
+		case s.SecretFromProvider, s.SecretFormat == signature.SecretPublicKey:
 			require.Equal(t, 422, re.status, "%s: %s", s.Name, re.text)
 			require.Equal(t, []meshhook.Problem{{Path: "/secret_key", Message: "is missing"}}, re.Error.Details)
 		case s.SecretFormat == signature.SecretUnused:
@@ -156,6 +160,51 @@ func TestSecretsAreMadeWhereTheSchemeAllowsIt(t *testing.T) {
 			require.Contains(t, re.text, `"secret_key":`)
 		}
 	}
+}
+
+// Every field of a verification is kept and shown, and needs no secret where the keys
+// are fetched.
+func TestEveryFieldOfAVerificationIsTaken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for path, verification := range map[string]string{
+		"hmac": `{"scheme":"hmac","header":"X-Mine","prefix":"v1=","algorithm":"sha512","encoding":"base64","secret_encoding":"hex","template":"{timestamp}.{id}.{body}",` +
+			`"timestamp_header":"X-Time","timestamp_format":"unix-ms","id_header":"X-Id","tolerance":"1m0s"}`,
+		"query": `{"scheme":"token","query":"key"}`,
+		"jwt": `{"scheme":"jwt","algorithm":"RS256","jwks_url":"https://idp.example.com/keys","issuer":"https://idp.example.com","audience":"hooks",` +
+			`"claims":{"azp":"shop"},"tolerance":"30s"}`,
+		"sns": `{"scheme":"sns","confirm_subscription":true}`,
+	} {
+		data := h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"`+path+`","workflow_id":"hello","verification":`+verification+`}`)
+		if path == "jwt" || path == "sns" {
+			require.NotContains(t, data, "secret_key")
+		}
+		shown, err := json.Marshal(h.want(t, 200, "GET", "/api/webhooks/"+path, "")["verification"])
+		require.NoError(t, err)
+		require.JSONEq(t, verification, string(shown))
+	}
+	h.refused(t, 409, meshhook.CodeConflict, "POST", "/api/webhooks/jwt/rotate-secret", "")
+	re := h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/webhooks", `{"url_path":"x","workflow_id":"hello","verification":{"scheme":"jwt","algorithm":"RS256"}}`)
+	require.Equal(t, []meshhook.Problem{{Path: "/secret_key", Message: "is missing"}}, re.Error.Details)
+	h.want(t, 200, "PATCH", "/api/webhooks/sns", `{"verification":{"confirm_subscription":null}}`)
+	require.Equal(t, meshhook.Verification{Scheme: "sns"}, h.endpoint(t, "sns").Verification)
+	h.want(t, 200, "POST", "/api/webhooks/sns/rotate-secret", `{"secret_key":"arn:aws:sns:eu-west-1:123456789012:orders"}`)
+}
+
+// A window that was asked for must not outlive the events; the default may, where
+// events are kept for a shorter time than it.
+func TestADedupWindowIsNoLongerThanEventsAreKept(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "MESHHOOK_RETENTION_EVENTS=12h")
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"a","workflow_id":"hello"}`)
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"b","workflow_id":"hello","dedup_window":"12h"}`)
+	for _, to := range [][3]string{
+		{"POST", "/api/webhooks", `{"url_path":"c","workflow_id":"hello","dedup_window":"12h1ms"}`},
+		{"PATCH", "/api/webhooks/b", `{"dedup_window":"12h1ms"}`},
+	} {
+		require.Contains(t, h.refused(t, 422, meshhook.CodeInvalid, to[0], to[1], to[2]).Error.Message, "retention.events is 12h")
+	}
+	h.want(t, 200, "PATCH", "/api/webhooks/a", `{"description":"its window is not touched"}`)
 }
 
 func TestWhatCannotBeAWebhookIsRefused(t *testing.T) {
@@ -200,6 +249,9 @@ func TestWhatCannotBeAWebhookIsRefused(t *testing.T) {
 		"a bad dedup":            {with(`"dedup":"("`), 422, meshhook.CodeInvalid, "the dedup expression", ""},
 		"a bad schema":           {with(`"validation_schema":{"type":"objet"}`), 422, meshhook.CodeInvalid, "", ""},
 		"a bad response":         {with(`"response":{"status":500}`), 422, meshhook.CodeInvalid, "use 200 to 299", ""},
+		"a short window":         {with(`"dedup_window":"1ms"`), 422, meshhook.CodeInvalid, "out of range", ""},
+		"a bad timeout":          {with(`"response":{"from":"run","timeout":"31s"}`), 422, meshhook.CodeInvalid, "out of range", ""},
+		"a field not its own":    {with(`"verification":{"scheme":"hmac","issuer":"x"}`), 422, meshhook.CodeInvalid, "does not take issuer", ""},
 		"a bad method":           {with(`"methods":["TRACE"]`), 422, meshhook.CodeInvalid, "TRACE", ""},
 		"a secret for nothing":   {with(`"verification":{"scheme":"none"},"secret_key":"abc"`), 422, meshhook.CodeInvalid, "takes no secret", ""},
 		"no secret's shape":      {with(`"verification":{"scheme":"standard-webhooks"},"secret_key":"!"`), 422, meshhook.CodeInvalid, "whsec_", ""},
@@ -253,11 +305,16 @@ func TestAWebhookIsPatched(t *testing.T) {
 	// The user's own documents are replaced whole, and keep their nulls.
 	step(`{"validation_schema":{"enum":[null],"b":null}}`, map[string]any{"validation_schema": map[string]any{"enum": []any{nil}, "b": nil}})
 	step(`{"response":{"body":{"x":null}}}`, map[string]any{"response": map[string]any{
-		"status": 201, "headers": map[string]any{"X-Thanks": "yes"}, "body": map[string]any{"x": nil},
+		"status": 201, "content_type": "application/hal+json", "headers": map[string]any{"X-Thanks": "yes"}, "body": map[string]any{"x": nil},
 	}})
 	step(`{"response":{"headers":{"X-Thanks":null,"X-More":"1"}}}`, map[string]any{"response": map[string]any{
-		"status": 201, "headers": map[string]any{"X-More": "1"}, "body": map[string]any{"x": nil},
+		"status": 201, "content_type": "application/hal+json", "headers": map[string]any{"X-More": "1"}, "body": map[string]any{"x": nil},
 	}})
+	step(`{"dedup_window":"30m"}`, map[string]any{"dedup_window": "30m0s"})
+	step(`{"dedup_window":null}`, map[string]any{"dedup_window": "24h0m0s"})
+	step(`{"response":null}`, map[string]any{"response": nil})
+	step(`{"response":{"from":"run"}}`, map[string]any{"response": map[string]any{"from": "run", "status": 200, "timeout": "10s"}})
+	step(`{"response":{"timeout":"2s"}}`, map[string]any{"response": map[string]any{"from": "run", "status": 200, "timeout": "2s"}})
 	step(`{"response":null,"validation_schema":null}`, map[string]any{"response": nil, "validation_schema": nil})
 	step(`{"workflow_id":"other"}`, map[string]any{"workflow": "other"})
 
@@ -276,6 +333,9 @@ func TestAWebhookIsPatched(t *testing.T) {
 		`{"workflow_id":null}`:               {422, meshhook.CodeInvalid},
 		`{"workflow_id":"nope"}`:             {404, meshhook.CodeNotFound},
 		`{"filter":"("}`:                     {422, meshhook.CodeInvalid},
+		`{"dedup_window":"1ms"}`:             {422, meshhook.CodeInvalid},
+		`{"dedup_window":60}`:                {400, meshhook.CodeMalformed},
+		`{"response":{"from":"afar"}}`:       {422, meshhook.CodeInvalid},
 		`{"allowed_ips":["x"]}`:              {422, meshhook.CodeInvalid},
 		`{"verification":{"scheme":"x"}}`:    {422, meshhook.CodeInvalid},
 		`{"verification":{"tolerance":"x"}}`: {422, meshhook.CodeInvalid},

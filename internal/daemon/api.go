@@ -20,7 +20,7 @@ func (d *Daemon) newAPI() (*api.Handler, error) {
 		Store: installation{d.db, d}, Log: d.log, Version: d.version, Check: func(e meshhook.Endpoint) error { return ingress.Check(e, SchemaOptions(d.config, nil)) },
 		URL:     func(path string) string { return WebhookURL(d.config, path) },
 		Sender:  func(r *http.Request) netip.Addr { return ingress.Sender(r, d.config.TrustedProxies) },
-		MaxBody: int64(d.config.Ingress.MaxBody),
+		MaxBody: int64(d.config.Ingress.MaxBody), Retention: d.config.Retention.Events,
 	})
 }
 

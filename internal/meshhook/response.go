@@ -23,16 +23,16 @@ const (
 type Response struct {
 	// From is "" for the answer that stands here, or FromRun: the sender waits for
 	// the run that the request started, and gets its output.
-	From string `json:"from,omitempty" yaml:"from"`
+	From string `json:"from,omitempty" yaml:"from" doc:"run: the answer is the output of the run; left out, it stands here."`
 	// Timeout is how long the sender waits at most; then it gets the standard
 	// answer, and the run goes on.
-	Timeout Duration `json:"timeout,omitzero" yaml:"timeout"`
-	Status  int      `json:"status,omitempty" yaml:"status"`
+	Timeout Duration `json:"timeout,omitzero" yaml:"timeout" doc:"How long the sender of a response from the run waits, 100ms to 30s; 10s when left out."`
+	Status  int      `json:"status,omitempty" yaml:"status" doc:"200 to 299; 202 when left out, or 200 for a response from the run."`
 	// ContentType is that of the body; left out, it is JSON's or plain text's.
-	ContentType string            `json:"content_type,omitempty" yaml:"content_type"`
-	Headers     map[string]string `json:"headers,omitempty" yaml:"headers"`
+	ContentType string            `json:"content_type,omitempty" yaml:"content_type" doc:"Of the body; JSON's or plain text's when left out."`
+	Headers     map[string]string `json:"headers,omitempty" yaml:"headers" doc:"Templates over {event, run}."`
 	// Body is sent as JSON, or as it stands when it is a string; nil sends none.
-	Body any `json:"body,omitempty" yaml:"body"`
+	Body any `json:"body,omitempty" yaml:"body" doc:"A template: sent as JSON, or as it stands when it is a string."`
 }
 
 // Bodiless tells whether the status is one of an answer without a body.
