@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"strings"
+	"sync"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -130,6 +131,26 @@ func checkKeySet(text []byte) error {
 		return meshhook.Errorf(meshhook.CodeUnavailable, "the answer is no set of keys as RFC 7517 has it")
 	}
 	return nil
+}
+
+// keySet is a set of keys that was read: reading the keys of a set takes far longer
+// than verifying by one, and anybody can send tokens.
+type keySet struct {
+	mu       sync.Mutex
+	document []byte
+	keys     []jwk
+	err      error
+}
+
+// read is parseJWKS, done once for a document.
+func (s *keySet) read(algorithm string, document []byte) ([]jwk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.document == nil || !bytes.Equal(s.document, document) {
+		s.document = document
+		s.keys, s.err = parseJWKS(algorithm, document)
+	}
+	return s.keys, s.err
 }
 
 // serves tells whether a key is meant for signatures of the algorithm.

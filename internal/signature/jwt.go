@@ -39,6 +39,8 @@ type jwtEngine struct {
 	header headerName
 	method jwt.SigningMethod
 	parser *jwt.Parser
+	// set is the last set of keys that was fetched, as it was read.
+	set *keySet
 }
 
 func newJWT(s Scheme) (*jwtEngine, error) {
@@ -53,6 +55,7 @@ func newJWT(s Scheme) (*jwtEngine, error) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the jwks_url has to be an https URL, like https://login.example.com/.well-known/jwks.json")
 	}
 	return &jwtEngine{
+		set:    &keySet{},
 		scheme: s,
 		header: newHeaderName(s.Header),
 		method: jwt.GetSigningMethod(s.Algorithm),
@@ -146,7 +149,7 @@ func (e *jwtEngine) fetchedSigner(ctx context.Context, r Request, text, kid stri
 		if failure != nil {
 			return Key{}, failure
 		}
-		candidates, err := parseJWKS(e.scheme.Algorithm, document)
+		candidates, err := e.set.read(e.scheme.Algorithm, document)
 		if err != nil && renew {
 			return Key{}, unfetched(address + ": " + err.Error())
 		}
