@@ -9,18 +9,11 @@ import (
 
 // listEvents leaves the bodies out; they can be large, and showEvent has them.
 func listEvents(ctx context.Context, c *call) (p page[meshhook.Event], err error) {
-	f := meshhook.EventFilter{Webhook: c.query.Get("webhook")}
-	limit, err := c.limit()
+	s, err := c.span()
 	if err != nil {
 		return p, err
 	}
-	f.Limit = limit + 1 // one more tells that there is a next page
-	if f.Before, err = c.before(); err != nil {
-		return p, err
-	}
-	if f.Since, err = c.moment("since"); err != nil {
-		return p, err
-	}
+	f := meshhook.EventFilter{Webhook: c.query.Get("webhook"), Limit: s.most(), Before: s.before, Since: s.since}
 	if f.Until, err = c.moment("until"); err != nil {
 		return p, err
 	}
@@ -30,7 +23,7 @@ func listEvents(ctx context.Context, c *call) (p page[meshhook.Event], err error
 	}
 	f.Status = meshhook.EventStatus(status)
 	list, err := c.project.Events(ctx, f)
-	return newest(list, limit, func(e meshhook.Event) meshhook.ID { return e.ID }), err
+	return newest(list, s.limit, func(e meshhook.Event) meshhook.ID { return e.ID }), err
 }
 
 // EventView is an event with its body as expressions see it; one of the three at

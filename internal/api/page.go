@@ -3,6 +3,7 @@ package api
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -12,6 +13,28 @@ type page[T any] struct {
 	items []T
 	next  string
 }
+
+// span is the part of a list, newest first, that the query asks for.
+type span struct {
+	limit  int
+	before meshhook.ID
+	since  time.Time
+}
+
+// span reads what such lists have in common.
+func (c *call) span() (s span, err error) {
+	if s.limit, err = c.limit(); err != nil {
+		return s, err
+	}
+	if s.before, err = c.before(); err != nil {
+		return s, err
+	}
+	s.since, err = c.moment("since")
+	return s, err
+}
+
+// most is how many entries to read: one more tells that there is a next page.
+func (s span) most() int { return s.limit + 1 }
 
 // newest makes a page of a list that was read with one entry more than the limit.
 func newest[T any](list []T, limit int, id func(T) meshhook.ID) page[T] {

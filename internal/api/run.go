@@ -9,25 +9,18 @@ import (
 
 // listRuns leaves the steps out; showRun has them.
 func listRuns(ctx context.Context, c *call) (p page[meshhook.Run], err error) {
-	f := meshhook.RunFilter{Workflow: c.query.Get("workflow")}
-	limit, err := c.limit()
+	s, err := c.span()
 	if err != nil {
 		return p, err
 	}
-	f.Limit = limit + 1 // one more tells that there is a next page
-	if f.Before, err = c.before(); err != nil {
-		return p, err
-	}
-	if f.Since, err = c.moment("since"); err != nil {
-		return p, err
-	}
+	f := meshhook.RunFilter{Workflow: c.query.Get("workflow"), Limit: s.most(), Before: s.before, Since: s.since}
 	status, err := c.word("status", words(meshhook.RunStatuses()))
 	if err != nil {
 		return p, err
 	}
 	f.Status = meshhook.RunStatus(status)
 	list, err := c.project.Runs(ctx, f)
-	return newest(list, limit, func(r meshhook.Run) meshhook.ID { return r.ID }), err
+	return newest(list, s.limit, func(r meshhook.Run) meshhook.ID { return r.ID }), err
 }
 
 // showRun shows a run with what is recorded of its steps.
