@@ -45,7 +45,7 @@ var law = []row{
 	// Tools: each the sole home of one idea, of use in any program.
 	{"backoff", only("meshhook"), toolReason},
 	{"certs", only("meshhook"), toolReason},
-	{"config", only("meshhook"), toolReason},
+	{"config", only("meshhook", "spelling"), toolReason},
 	{"content", only("meshhook"), toolReason},
 	{"egress", only("meshhook", "backoff"), toolReason},
 	{"expr", only("meshhook"), toolReason},
@@ -54,10 +54,11 @@ var law = []row{
 	{"loop", only("meshhook", "backoff"), toolReason},
 	{"schema", only("meshhook", "content"), toolReason},
 	{"seal", only("meshhook"), toolReason},
-	{"signature", only("meshhook"), toolReason},
+	{"signature", only("meshhook", "spelling"), toolReason},
+	{"spelling", only(), toolReason},
 
 	// The language.
-	{"workflow", only("meshhook", "content", "expr", "backoff"), "deciding what comes next is pure: no database, no network, no clock"},
+	{"workflow", only("meshhook", "content", "expr", "backoff", "spelling"), "deciding what comes next is pure: no database, no network, no clock"},
 
 	// Stages, in the order data takes. Between two stages lies a committed row.
 	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow", "limit"), stageReason},

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/spelling"
 )
 
 // Schemes returns every scheme, ordered by name.
@@ -31,9 +32,10 @@ func errUnknownScheme(name string) error {
 	if name == "" {
 		return meshhook.Errorf(meshhook.CodeInvalid, "the verification scheme is missing; %s (none accepts every request)", listed)
 	}
-	near := slices.MinFunc(Schemes(), func(a, b Scheme) int { return distance(name, a.Name) - distance(name, b.Name) }).Name
-	if distance(name, near) <= 2 {
-		return meshhook.Errorf(meshhook.CodeInvalid, "%q is not a verification scheme; did you mean %s? %s", clip(name), near, "'meshhook webhook schemes' lists them all")
+	distance := func(s Scheme) int { return spelling.Distance(strings.ToLower(name), s.Name) }
+	near := slices.MinFunc(Schemes(), func(a, b Scheme) int { return distance(a) - distance(b) })
+	if distance(near) <= 2 {
+		return meshhook.Errorf(meshhook.CodeInvalid, "%q is not a verification scheme; did you mean %s? %s", clip(name), near.Name, "'meshhook webhook schemes' lists them all")
 	}
 	return meshhook.Errorf(meshhook.CodeInvalid, "%q is not a verification scheme; %s", clip(name), listed)
 }
@@ -56,31 +58,4 @@ func legible(text string) string {
 		}
 		return c
 	}, clip(text))
-}
-
-// distance is how many letters it takes to make b of a, regardless of case
-// (Levenshtein). Past 2 it says 3 at once where the lengths alone differ by
-// more, so that a long a costs nothing.
-func distance(a, b string) int {
-	if gap := len(a) - len(b); gap > 2 || gap < -2 {
-		return 3
-	}
-	a = strings.ToLower(a)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/spelling"
 )
 
 // maxProblems is how many problems of one document are listed; the rest is
@@ -68,40 +69,13 @@ func (ps Problems) asError() error {
 // nearest returns the known word that the given one was probably meant to be,
 // or "" when none is near.
 func nearest(word string, known []string) string {
-	if len(word) > 40 { // no key is as long, and the distance takes len² time
-		return ""
-	}
 	best, limit := "", 1+len(word)/4
 	for _, k := range known {
-		if d := distance(strings.ToLower(word), k); d <= limit {
+		if d := spelling.Distance(strings.ToLower(word), k); d <= limit {
 			best, limit = k, d-1
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, delete, replace or swap with their
-// neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := []int{}, make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			differ := 1
-			if a[i-1] == b[j-1] {
-				differ = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, make([]int, len(b)+1)
-	}
-	return last[len(b)]
 }
 
 // didYouMean returns the end of a sentence about an unknown word: a guess, or
