@@ -303,7 +303,7 @@ func TestKeyring_KeepsWhatIsUsed(t *testing.T) {
 			v := newVerifier(t, meshhook.Verification{Scheme: "jwt", JWKSURL: address}).WithKeyring(keyring)
 			_, failure := v.Verify(t.Context(), bearer(t, "first"), nil)
 			require.Nil(t, failure)
-			time.Sleep(time.Millisecond)
+			pass(time.Millisecond)
 		}
 		for i := range 256 {
 			verify(i)
