@@ -24,6 +24,7 @@ const (
 	AuditTokenCreated    = "token.created"
 	AuditTokenRevoked    = "token.revoked"
 	AuditProjectCreated  = "project.created"
+	AuditProjectDeleted  = "project.deleted" // in the log of the default project
 	AuditEventReplayed   = "event.replayed" // although it had been rejected
 	AuditRunCanceled     = "run.canceled"
 	AuditRunRetried      = "run.retried"

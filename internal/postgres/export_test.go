@@ -32,6 +32,12 @@ func ExplainEvents(ctx context.Context, t *Tenant, f meshhook.EventFilter) (plan
 	return plan, err
 }
 
+// DeleteBatch is how many events are deleted at once.
+const DeleteBatch = deleteBatch
+
+// DeleteEndpoints is the first part of DeleteProject.
+func DeleteEndpoints(ctx context.Context, t *Tenant) error { return t.deleteEndpoints(ctx) }
+
 // RateKeys lists the keys of the rate limits that are stored, over or not.
 func (db *DB) RateKeys(ctx context.Context) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `SELECT key FROM rate_limits ORDER BY key`)

@@ -72,6 +72,7 @@ func TestConfigVersionGrowsWithEveryChange(t *testing.T) {
 		return h.project.RotateEndpointSecret(ctx, h.endpoint.Path, meshhook.NewSecret("new"), time.Hour)
 	})
 	step("a request", false, func() error { _, err := h.db.Record(ctx, h.rejected()); return err })
+	step("project delete", true, func() error { _, err := h.db.DeleteProject(ctx, "acme", "cli:ann@host"); return err })
 	step("webhook delete", true, func() error { return h.project.DeleteEndpoint(ctx, h.endpoint.Path) })
 	step("workflow delete", true, func() error { return h.project.DeleteWorkflow(ctx, "orders") })
 }

@@ -27,7 +27,13 @@ type victim struct {
 
 func newVictim(t *testing.T) victim {
 	t.Helper()
-	v := victim{house: newHouse(t)}
+	return settle(t, newHouse(t))
+}
+
+// settle puts something of everything into a house.
+func settle(t *testing.T, h house) victim {
+	t.Helper()
+	v := victim{house: h}
 	in := v.intake("key", `{"mine":true}`)
 	v.record(t, in)
 	v.event = in.Event.ID
