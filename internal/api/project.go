@@ -7,8 +7,8 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// A token is a project's. That there are other projects is seen, and new ones are
-// made, by the default project's admins only: the owners of the installation.
+// A token is a project's. That there are other projects is seen, and they are made and
+// deleted, by the default project's admins only: the owners of the installation.
 
 // projects returns the projects that the caller may see, and whether it is an owner.
 func (c *call) projects(ctx context.Context) (list []meshhook.Project, owner bool, err error) {
@@ -49,4 +49,22 @@ func createProject(ctx context.Context, c *call, body *projectBody) (meshhook.Pr
 		return meshhook.Project{}, meshhook.Errorf(meshhook.CodeForbidden, "only tokens of the project %s make projects", meshhook.DefaultProject)
 	}
 	return c.Store.CreateProject(ctx, body.Name, c.actor())
+}
+
+// deleteProject tells nobody but an owner whether there is such a project.
+func deleteProject(ctx context.Context, c *call) (deleted, error) {
+	list, owner, err := c.projects(ctx)
+	if err != nil {
+		return deleted{}, err
+	}
+	own := func(p meshhook.Project) bool { return p.Name == c.name() || p.ID.String() == c.name() }
+	switch {
+	case owner:
+		_, err = c.Store.DeleteProject(ctx, c.name(), c.actor())
+	case slices.ContainsFunc(list, own):
+		err = meshhook.Errorf(meshhook.CodeForbidden, "only tokens of the project %s delete projects", meshhook.DefaultProject)
+	default:
+		err = meshhook.Errorf(meshhook.CodeNotFound, "there is no project %q", clip(c.name()))
+	}
+	return c.gone(err)
 }

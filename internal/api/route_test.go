@@ -132,6 +132,7 @@ func TestNoRouteLeadsToAnotherProject(t *testing.T) {
 	// Neither can it name what is not its own.
 	require.Equal(t, 404, h.as(t, intruder, "POST", "/api/webhooks", `{"url_path":"evil","workflow_id":"`+h.hello.ID.String()+`"}`).status)
 	require.Equal(t, 403, h.as(t, intruder, "POST", "/api/projects", `{"name":"evil"}`).status)
+	require.Equal(t, 403, h.as(t, intruder, "DELETE", "/api/projects/acme", "").status)
 	own := h.as(t, intruder, "GET", "/api/projects", "")
 	require.Contains(t, own.text, `"acme"`)
 	require.NotContains(t, own.text, `"default"`, "it does not hear of the others")

@@ -89,6 +89,7 @@ func (h *Handler) routes() []route {
 		{remove, "/api/tokens/{id}", admin, "revokeToken", "Revoke a token, by id or name", nil, 0, one(revokeToken)},
 		{get, "/api/projects", admin, "listProjects", "List the projects", paging, 0, many(listProjects)},
 		{post, "/api/projects", admin, "createProject", "Create a project", nil, 0, taking(createProject).created()},
+		{remove, "/api/projects/{id}", admin, "deleteProject", "Delete a project, by id or name, and everything in it", nil, 0, one(deleteProject)},
 		{get, "/api/audit", admin, "listAudit", "List who changed what, newest first", with(auditParameters, since, paging), 0, many(listAudit)},
 	}
 }

@@ -17,6 +17,8 @@ type Store interface {
 	TouchTokens(ctx context.Context, used map[meshhook.ID]time.Time) error
 	Projects(ctx context.Context) ([]meshhook.Project, error)
 	CreateProject(ctx context.Context, name string, by meshhook.Actor) (meshhook.Project, error)
+	// DeleteProject deletes a project with everything in it but its audit log.
+	DeleteProject(ctx context.Context, nameOrID string, by meshhook.Actor) (meshhook.Project, error)
 	// View returns one project as the actor sees and changes it.
 	View(project meshhook.ID, by meshhook.Actor) Project
 }

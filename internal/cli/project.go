@@ -15,7 +15,7 @@ func newProjectCmd(a *app) *cobra.Command {
 			Use: "project", Aliases: []string{"projects"}, Short: "Keep tenants apart",
 			Example: "  meshhook project create shop\n  meshhook --project shop webhook list",
 		},
-		newProjectCreateCmd(a), newProjectListCmd(a),
+		newProjectCreateCmd(a), newProjectListCmd(a), newProjectDeleteCmd(a),
 	)
 }
 
@@ -63,5 +63,44 @@ func runProjectList(ctx context.Context, a *app) error {
 		return printList(a, list, []string{"name", "id", "created"}, func(t *table, p meshhook.Project) {
 			t.add(p.Name, p.ID, p.CreatedAt)
 		})
+	})
+}
+
+func newProjectDeleteCmd(a *app) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete NAME|ID", Short: "Delete a project, and everything in it",
+		Long: `Delete a project: its webhooks, workflows, secrets and tokens, and all its events and
+runs. What the audit log says of it stays. The default project cannot be deleted.`,
+		Example:           "  meshhook project delete shop --yes",
+		Args:              exactly("NAME|ID"),
+		ValidArgsFunction: firstArg(a.names(projectNames)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runProjectDelete(cmd.Context(), a, args[0], yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func runProjectDelete(ctx context.Context, a *app, nameOrID string, yes bool) error {
+	return a.withDatabase(ctx, daemon.OpenDatabase, func(ctx context.Context, s *session) error {
+		project, err := s.db.DeletableProject(ctx, nameOrID)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			sure, err := a.confirm(ctx, "Delete the project "+project.Name+" with its webhooks, workflows, secrets and tokens, and all its events and runs?")
+			if err != nil {
+				return err
+			}
+			if !sure {
+				a.note("nothing was deleted")
+				return errSaid
+			}
+		}
+		if _, err := s.db.DeleteProject(ctx, project.ID.String(), a.actor()); err != nil {
+			return err
+		}
+		a.note("project %s deleted", project.Name)
+		return nil
 	})
 }

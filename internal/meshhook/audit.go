@@ -25,7 +25,7 @@ const (
 	AuditTokenRevoked    = "token.revoked"
 	AuditProjectCreated  = "project.created"
 	AuditProjectDeleted  = "project.deleted" // in the log of the default project
-	AuditEventReplayed   = "event.replayed" // although it had been rejected
+	AuditEventReplayed   = "event.replayed"  // although it had been rejected
 	AuditRunCanceled     = "run.canceled"
 	AuditRunRetried      = "run.retried"
 )

@@ -20,14 +20,8 @@ const deleteBatch = 1000
 // Its webhooks go first, so that nothing more comes in, then the traffic in batches,
 // and the project itself last: what was broken off goes on when it is asked for again.
 func (db *DB) DeleteProject(ctx context.Context, nameOrID string, by meshhook.Actor) (p meshhook.Project, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT id, name, created_at FROM projects WHERE name = $1 OR id::text = $1`, nameOrID).
-		Scan(&p.ID, &p.Name, &p.CreatedAt)
-	if err != nil {
-		return p, translate(notFound(err, "there is no project %q; 'meshhook project list' shows those there are", nameOrID), "finding the project")
-	}
-	inUTC(&p.CreatedAt)
-	if p.Name == meshhook.DefaultProject {
-		return p, meshhook.Errorf(meshhook.CodeConflict, "the project %s cannot be deleted, because every installation has it; delete what is in it", p.Name)
+	if p, err = db.DeletableProject(ctx, nameOrID); err != nil {
+		return p, err
 	}
 	t := db.Tenant(p.ID).As(by)
 	if err := t.deleteEndpoints(ctx); err != nil {
@@ -39,6 +33,20 @@ func (db *DB) DeleteProject(ctx context.Context, nameOrID string, by meshhook.Ac
 	err = db.inTx(ctx, "deleting the project", func(tx pgx.Tx) error { return deleteProject(ctx, tx, p, by) })
 	if err == nil {
 		db.Ring(BellConfig)
+	}
+	return p, err
+}
+
+// DeletableProject returns the project that DeleteProject would delete, or its error.
+func (db *DB) DeletableProject(ctx context.Context, nameOrID string) (p meshhook.Project, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT id, name, created_at FROM projects WHERE name = $1 OR id::text = $1`, nameOrID).
+		Scan(&p.ID, &p.Name, &p.CreatedAt)
+	if err != nil {
+		return p, translate(notFound(err, "there is no project %q; 'meshhook project list' shows those there are", nameOrID), "finding the project")
+	}
+	inUTC(&p.CreatedAt)
+	if p.Name == meshhook.DefaultProject {
+		err = meshhook.Errorf(meshhook.CodeConflict, "the project %s cannot be deleted, because every installation has it; delete what is in it", p.Name)
 	}
 	return p, err
 }
