@@ -4,26 +4,64 @@ import (
 	"context"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
-// listEvents leaves the bodies out; they can be large, and showEvent has them.
+// listEvents leaves the bodies out; they can be large, and showEvent has them. A page
+// may hold fewer events than its limit and yet not be the last: what is sealed is looked
+// for in one event after the other, for so long and no longer.
 func listEvents(ctx context.Context, c *call) (p page[meshhook.Event], err error) {
 	s, err := c.span()
 	if err != nil {
 		return p, err
 	}
-	f := meshhook.EventFilter{Webhook: c.query.Get("webhook"), Limit: s.most(), Before: s.before, Since: s.since}
-	if f.Until, err = c.moment("until"); err != nil {
-		return p, err
-	}
-	status, err := c.word("status", words(meshhook.EventStatuses()))
+	f, err := c.eventFilter(s)
 	if err != nil {
 		return p, err
 	}
-	f.Status = meshhook.EventStatus(status)
-	list, err := c.project.Events(ctx, f)
-	return newest(list, s.limit, func(e meshhook.Event) meshhook.ID { return e.ID }), err
+	list, last, err := c.project.SearchEvents(ctx, f, c.query.Get("where"), s.most())
+	if err != nil {
+		return p, ofTheCondition(err)
+	}
+	p = newest(list, s.limit, func(e meshhook.Event) meshhook.ID { return e.ID })
+	if p.next == "" && last != (meshhook.ID{}) {
+		p.next = last.String()
+	}
+	return p, nil
+}
+
+// eventFilter is what the query says of the events, but for the condition.
+func (c *call) eventFilter(s span) (f meshhook.EventFilter, err error) {
+	f = meshhook.EventFilter{Webhook: c.query.Get("webhook"), DedupKey: c.query.Get("dedup_key"), Before: s.before, Since: s.since}
+	if f.Until, err = c.moment("until"); err != nil {
+		return f, err
+	}
+	status, err := c.word("status", words(meshhook.EventStatuses()))
+	if err != nil {
+		return f, err
+	}
+	code, err := c.word("code", words(meshhook.RejectionCodes()))
+	if err != nil {
+		return f, err
+	}
+	f.Status, f.Code = meshhook.EventStatus(status), meshhook.Code(code)
+	if from := c.query.Get("from"); from != "" {
+		if f.From, err = meshhook.ParseNetwork(from); err != nil {
+			return f, malformed("from=%s cannot be; %s", clip(from), err.Error())
+		}
+	}
+	return f, nil
+}
+
+// ofTheCondition says of a condition that cannot be read what of every parameter is
+// said that cannot: it is malformed.
+func ofTheCondition(err error) error {
+	e, ours := errorAs(err)
+	if !ours || e.Code != meshhook.CodeInvalid {
+		return err
+	}
+	return &meshhook.Error{Code: meshhook.CodeMalformed, Message: "where: " + e.Message, Details: e.Details}
 }
 
 // EventView is an event with its body as expressions see it; one of the three at
@@ -52,6 +90,27 @@ func showEvent(ctx context.Context, c *call) (EventView, error) {
 		return EventView{}, err
 	}
 	return ViewEvent(e), nil
+}
+
+// Explained says why an event was refused for its signature.
+type Explained struct {
+	EventID meshhook.ID `json:"event_id"`
+	Webhook string      `json:"webhook"`
+	Scheme  string      `json:"scheme"`
+	Reason  string      `json:"reason" doc:"The sentence that the sender was told."`
+	// Mistakes are empty when none of the usual ones fits.
+	Mistakes []signature.Suspicion `json:"mistakes" doc:"The likeliest first; none when none of the usual ones fits."`
+	// BodyTruncated tells that no signature over the body could be tried.
+	BodyTruncated bool `json:"body_truncated,omitempty" doc:"Not all of the body was kept, so that no signature over it can be tried."`
+}
+
+// explainEvent shows no secret: what was tried with the webhook's, and what it came to.
+func explainEvent(ctx context.Context, c *call) (Explained, error) {
+	id, err := c.id("event")
+	if err != nil {
+		return Explained{}, err
+	}
+	return c.project.Explain(ctx, id)
 }
 
 // replayBody says how an event is run again.

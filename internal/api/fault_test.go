@@ -43,6 +43,16 @@ func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte
 	return api.Tested{}, nil
 }
 
+func (v view) SearchEvents(ctx context.Context, f meshhook.EventFilter, _ string, limit int) ([]meshhook.Event, meshhook.ID, error) {
+	f.Limit = limit
+	list, err := v.Events(ctx, f)
+	return list, meshhook.ID{}, err
+}
+
+func (view) Explain(context.Context, meshhook.ID) (api.Explained, error) {
+	return api.Explained{}, nil
+}
+
 // text is a buffer that a log may write to at any time.
 type text struct {
 	mu sync.Mutex

@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"testing"
 	"time"
@@ -56,6 +59,91 @@ func TestEventsAreListedShownAndReplayed(t *testing.T) {
 	h.want(t, 200, "DELETE", "/api/webhooks/open", "")
 	re := h.refused(t, 404, meshhook.CodeNotFound, "POST", "/api/events/"+id+"/replay", "")
 	require.Contains(t, re.Error.Message, "is gone")
+}
+
+// The list finds what the command finds, by content too, page by page.
+func TestEventsAreSearched(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"open","workflow_id":"hello","verification":{"scheme":"none"},"dedup":".event.body.id"}`)
+	var ids []any
+	for _, body := range []string{`{"id":"a","total":1}`, `{"id":"b","total":20}`, `{"id":"c","total":"x"}`, `{"id":"d","total":30}`} {
+		ids = append(ids, h.event(t, "open", body))
+	}
+	require.Equal(t, 400, int(h.want(t, 200, "POST", "/api/webhooks/open/test", `{"body":"{"}`)["status"].(float64)))
+	for query, want := range map[string][]any{
+		"dedup_key=b":                                       {ids[1]},
+		"dedup_key=nope":                                    nil,
+		"where=.event.body.total>10":                        {ids[3], ids[2], ids[1]}, // to jq, text is more than any number
+		"where=.event.body.total%2B1>10":                    {ids[3], ids[1]},         // it fails on text
+		"where=.event.body.total==20&dedup_key=b":           {ids[1]},
+		"where=.event.body.total==20&dedup_key=a":           nil,
+		"code=invalid_signature":                            nil,
+		"from=127.0.0.0/8&status=accepted":                  {ids[3], ids[2], ids[1], ids[0]},
+		"from=::ffff:127.0.0.1&status=accepted&dedup_key=a": {ids[0]},
+		"from=192.0.2.0/24":                                 nil,
+		"since=2020-01-01&until=2020-01-02":                 nil,
+	} {
+		items, next := h.list(t, "/api/events?"+query)
+		var got []any
+		for _, item := range items {
+			got = append(got, item["id"])
+			require.NotContains(t, item, "body")
+		}
+		require.Equal(t, want, got, query)
+		require.Empty(t, next, query)
+	}
+	items, _ := h.list(t, "/api/events?code=malformed_payload")
+	require.Len(t, items, 1)
+	got, pages := h.pages(t, "/api/events?where=.event.body.total%2B1>10&limit=1", "id")
+	require.Equal(t, []any{ids[3], ids[1]}, got)
+	require.Equal(t, 2, pages)
+	for query, says := range map[string]string{
+		"where=.event.body%20%7C%20(": "column 16", "code=odd": "code=odd cannot be; use", "from=300.0.0.1": "write a network", "from=": "",
+	} {
+		re := h.admin(t, "GET", "/api/events?"+query, "")
+		if says == "" {
+			require.Equal(t, 200, re.status, query)
+			continue
+		}
+		require.Equal(t, 400, re.status, query)
+		requireError(t, meshhook.CodeMalformed, re)
+		require.Contains(t, re.Error.Message, says)
+	}
+}
+
+// A refusal is explained without a word of the secret.
+func TestARefusalIsExplained(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"strict","workflow_id":"hello","secret_key":"hush-hush "}`)
+	require.Eventually(t, func() bool {
+		return h.want(t, 200, "POST", "/api/webhooks/strict/test", "")["status"] == float64(202)
+	}, patience, 20*time.Millisecond)
+	h.want(t, 200, "POST", "/api/webhooks/strict/test", `{"headers":{"X-Signature":"`+signed(`{"hello":"world"}`, "hush-hush")+`"}}`)
+	events, _ := h.list(t, "/api/events?code=invalid_signature")
+	require.Len(t, events, 1)
+	id := events[0]["id"].(string)
+	x := h.want(t, 200, "GET", "/api/events/"+id+"/explain", "")
+	require.Equal(t, []any{id, "strict", "hmac", events[0]["reason"]}, []any{x["event_id"], x["webhook"], x["scheme"], x["reason"]})
+	mistake := x["mistakes"].([]any)[0].(map[string]any)
+	require.Equal(t, "secret", mistake["mistake"])
+	require.Equal(t, true, mistake["proven"])
+	require.NotContains(t, h.admin(t, "GET", "/api/events/"+id+"/explain", "").text, "hush")
+
+	accepted, _ := h.list(t, "/api/events?status=accepted&limit=1")
+	re := h.refused(t, 409, meshhook.CodeConflict, "GET", "/api/events/"+accepted[0]["id"].(string)+"/explain", "")
+	require.Contains(t, re.Error.Message, "was not refused for its signature")
+	h.refused(t, 404, meshhook.CodeNotFound, "GET", "/api/events/nope/explain", "")
+	h.want(t, 200, "DELETE", "/api/webhooks/strict", "")
+	h.refused(t, 404, meshhook.CodeNotFound, "GET", "/api/events/"+id+"/explain", "")
+}
+
+// signed is the value of X-Signature over a body.
+func signed(body, secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // What was rejected runs by force only, and that is written down.

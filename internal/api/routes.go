@@ -26,12 +26,16 @@ var (
 		{name: "limit", kind: "integer", help: "Entries on a page, 1 to 1000; 50 when left out."},
 		{name: "cursor", kind: "string", help: "next_cursor of the page before."},
 	}
-	since = []parameter{{name: "since", kind: "string", help: "Only what came at this time or later: RFC 3339, or a duration before now, like 1h."}}
+	since = []parameter{{name: "since", kind: "string", help: "Only what came at this time or later: RFC 3339, a date, or a duration before now, like 1h."}}
 
 	eventsParameters = []parameter{
 		{name: "webhook", kind: "string", help: "Only events of the webhook with this path."},
 		{name: "status", kind: "string", help: "Only events of this status.", words: words(meshhook.EventStatuses())},
-		{name: "until", kind: "string", help: "Only events before this time: RFC 3339, or a duration before now."},
+		{name: "code", kind: "string", help: "Only events that were rejected for this reason.", words: words(meshhook.RejectionCodes())},
+		{name: "from", kind: "string", help: "Only events from this address or network (CIDR)."},
+		{name: "dedup_key", kind: "string", help: "Only events with this dedup key."},
+		{name: "where", kind: "string", help: "Only events for which this jq condition over {event} is true; those on which it fails are left out."},
+		{name: "until", kind: "string", help: "Only events before this time: RFC 3339, a date, or a duration before now."},
 	}
 	runsParameters = []parameter{
 		{name: "workflow", kind: "string", help: "Only runs of the workflow with this name."},
@@ -66,6 +70,7 @@ func (h *Handler) routes() []route {
 		{get, "/api/events", read, "listEvents", "List events, newest first", with(eventsParameters, since, paging), 0, many(listEvents)},
 		{get, "/api/events/stream", read, "streamEvents", "Follow events and runs live (Server-Sent Events)", with(streamParameters, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
 		{get, "/api/events/{id}", read, "getEvent", "Show an event with its body as expressions see it", nil, 0, one(showEvent)},
+		{get, "/api/events/{id}/explain", read, "explainEvent", "Find out why an event was refused for its signature", nil, 0, one(explainEvent)},
 		{post, "/api/events/{id}/replay", edit, "replayEvent", "Start another run on an event", nil, 0, taking(replayEvent).created()},
 
 		{get, "/api/workflows", read, "listWorkflows", "List the workflows by name", paging, 0, many(listWorkflows)},

@@ -51,7 +51,12 @@ type Webhooks interface {
 // Events is the part of Project that is about events.
 type Events interface {
 	Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error)
-	Events(ctx context.Context, f meshhook.EventFilter) ([]meshhook.Event, error)
+	// SearchEvents lists at most limit events that satisfy the filter and the jq
+	// condition over {event}, if there is one; a broken one is CodeInvalid. A search that
+	// takes too long ends at the event last, and goes on behind it; last is zero otherwise.
+	SearchEvents(ctx context.Context, f meshhook.EventFilter, where string, limit int) (list []meshhook.Event, last meshhook.ID, err error)
+	// Explain finds out why an event was refused for its signature.
+	Explain(ctx context.Context, id meshhook.ID) (Explained, error)
 	// Replay starts another run on an event.
 	Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error)
 }

@@ -5,9 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/profullstack/meshhook/internal/expr"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/workflow"
 )
 
 // eventListOptions are what 'event list' was told.
@@ -51,11 +50,11 @@ enough are found for which the jq condition over {event} is true.`,
 	return cmd
 }
 
-// filter is what the flags say; where is left to the predicate.
+// filter is what the flags say; where and the limit are left to the search.
 func (o *eventListOptions) filter() (f meshhook.EventFilter, err error) {
 	f = meshhook.EventFilter{
 		Webhook: o.webhook, Status: meshhook.EventStatus(o.status), Code: meshhook.Code(o.code),
-		Since: o.since.at, Until: o.until.at, DedupKey: o.dedupKey, Limit: o.limit,
+		Since: o.since.at, Until: o.until.at, DedupKey: o.dedupKey,
 	}
 	if err := checkLimit(o.limit); err != nil {
 		return f, err
@@ -71,9 +70,6 @@ func (o *eventListOptions) filter() (f meshhook.EventFilter, err error) {
 			return f, err
 		}
 	}
-	if o.where != "" { // it chooses among all of them, by their bodies too
-		f.Limit, f.Bodies = 0, true
-	}
 	return f, nil
 }
 
@@ -82,12 +78,12 @@ func runEventList(ctx context.Context, a *app, o *eventListOptions) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := newPredicate(o.where)
+	search, err := daemon.NewSearch(o.where)
 	if err != nil {
 		return err
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		list, err := chosen.choose(ctx, s, filter, o.limit)
+		list, err := search.Find(ctx, s.project, filter, o.limit)
 		if err != nil {
 			return err
 		}
@@ -101,72 +97,12 @@ func runEventList(ctx context.Context, a *app, o *eventListOptions) error {
 		err = printList(a, list, columns, func(t *table, e meshhook.Event) {
 			t.add(e.ID, e.ReceivedAt, e.Webhook, state("event", e.Status), e.Code, e.Method, e.BodySize, e.RemoteAddr)
 		})
-		if chosen.failures > 0 {
-			a.note("the condition failed on %d events, which were left out; on %s: %v", chosen.failures, chosen.failedOn, chosen.failure)
+		if search.Failures > 0 {
+			a.note("the condition failed on %d events, which were left out; on %s: %v", search.Failures, search.FailedOn, search.Failure)
 		}
 		if people := a.output == "" || a.output == "table"; people && len(list) == o.limit {
 			a.note("there may be more: --cursor %s", list[len(list)-1].ID)
 		}
 		return err
 	})
-}
-
-// predicate chooses events by what is in them.
-type predicate struct {
-	program *expr.Program
-	// failures counts the events on which it failed; failure is what it said of the
-	// first, failedOn.
-	failures int
-	failedOn meshhook.ID
-	failure  error
-}
-
-// newPredicate compiles a condition; an empty one is true of every event.
-func newPredicate(source string) (p *predicate, err error) {
-	p = &predicate{}
-	if source != "" {
-		p.program, err = expr.Compile(source)
-	}
-	return p, err
-}
-
-// choose reads events until enough satisfy the condition, and returns those,
-// without the bodies.
-func (p *predicate) choose(ctx context.Context, s *session, f meshhook.EventFilter, limit int) (list []meshhook.Event, err error) {
-	for e, err := range s.project.StreamEvents(ctx, f) {
-		if err != nil {
-			return nil, err
-		}
-		holds, err := p.holds(ctx, &e)
-		if err != nil {
-			return nil, err
-		}
-		if !holds {
-			continue
-		}
-		e.Body = nil
-		if list = append(list, e); len(list) == limit {
-			break
-		}
-	}
-	return list, nil
-}
-
-// holds tells whether the condition is true of an event. Where it fails, it is not:
-// one event of another shape must not end the search.
-func (p *predicate) holds(ctx context.Context, e *meshhook.Event) (bool, error) {
-	if p.program == nil {
-		return true, nil
-	}
-	holds, err := p.program.True(ctx, map[string]any{"event": workflow.EventContext(e)})
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	if err != nil {
-		if p.failures++; p.failures == 1 {
-			p.failedOn, p.failure = e.ID, err
-		}
-		return false, nil
-	}
-	return holds, nil
 }

@@ -1,16 +1,14 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/api"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/signature"
 )
 
 func newWebhookExplainCmd(a *app) *cobra.Command {
@@ -32,52 +30,17 @@ that it is only likely. No secret is shown.`,
 	}
 }
 
-// explained is the answer of 'webhook explain'.
-type explained struct {
-	EventID meshhook.ID `json:"event_id"`
-	Webhook string      `json:"webhook"`
-	Scheme  string      `json:"scheme"`
-	// Reason is the sentence that the sender was told.
-	Reason   string                `json:"reason"`
-	Mistakes []signature.Suspicion `json:"mistakes"`
-}
-
 func runWebhookExplain(ctx context.Context, a *app, id meshhook.ID) error {
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		e, err := s.project.Event(ctx, id)
+		x, err := daemon.Explain(ctx, s.project, id, s.judging())
 		if err != nil {
 			return err
 		}
-		if e.Code != meshhook.CodeInvalidSignature {
-			return meshhook.Errorf(meshhook.CodeConflict, "event %s was not refused for its signature: %s; 'meshhook event show %s' says more", e.ID, cmp.Or(e.Reason, "it was "+string(e.Status)), e.ID)
-		}
-		live, err := s.project.LiveEndpoint(ctx, e.EndpointID.String())
-		if err != nil {
-			return err
-		}
-		secrets, err := s.project.EndpointSecrets(ctx, e.EndpointID)
-		if err != nil {
-			return err
-		}
-		var expired []meshhook.EndpointSecret
-		for _, secret := range secrets {
-			if !secret.ActiveAt(time.Now()) {
-				expired = append(expired, secret)
-			}
-		}
-		judge, err := ingress.NewJudge(live, s.judging())
-		if err != nil {
-			return err
-		}
-		found := judge.Explain(ctx, expired, e)
-		if found == nil {
-			found = []signature.Suspicion{}
-		}
-		return a.printExplained(explained{e.ID, e.Webhook, live.Endpoint.Verification.Scheme, e.Reason, found}, e.BodyTruncated)
+		return a.printExplained(x)
 	})
 }
 
-func (a *app) printExplained(x explained, truncated bool) error {
+func (a *app) printExplained(x api.Explained) error {
 	err := a.print(x, func(w io.Writer) error {
 		f := &fields{}
 		f.add("webhook", x.Webhook+", "+x.Scheme)
@@ -95,7 +58,7 @@ func (a *app) printExplained(x explained, truncated bool) error {
 	if err != nil || len(x.Mistakes) > 0 {
 		return err
 	}
-	if truncated {
+	if x.BodyTruncated {
 		a.note("not all of the body was kept, so that no signature over it can be tried; have the sender send it again")
 		return nil
 	}
