@@ -40,6 +40,9 @@ func (r *Replayer) Start(ctx context.Context, e *meshhook.Event) (run meshhook.R
 	case e.HeaderTruncated:
 		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and not all of its headers were kept, so it cannot be replayed", e.ID, e.Status)
 	}
+	if e.Handshake && !r.how.Force {
+		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s, which starts no run; force the replay if it shall", e.ID, e.Reason)
+	}
 	v, err := r.version(ctx, e)
 	if err != nil {
 		return run, err

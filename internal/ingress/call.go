@@ -53,7 +53,8 @@ func (c *call) asEvent() *meshhook.Event {
 		return c.event
 	}
 	r := c.request
-	header := c.door.verifier.Redact(r.Header)
+	keys := c.door.keys(c.now)
+	header := c.door.verifier.Redact(r.Header, keys)
 	header.Set("Host", r.Host)
 	for _, values := range header {
 		for i, value := range values {
@@ -63,7 +64,7 @@ func (c *call) asEvent() *meshhook.Event {
 	c.event = &meshhook.Event{
 		ID: c.id, ProjectID: c.door.ProjectID, EndpointID: c.door.ID, Webhook: c.door.Path,
 		Status: meshhook.EventAccepted, ReceivedAt: c.now, RemoteAddr: c.sender.String(),
-		Method: r.Method, Path: r.URL.Path, Query: escaped(c.door.verifier.RedactQuery(r.URL.RawQuery)), Header: header,
+		Method: r.Method, Path: r.URL.Path, Query: escaped(c.door.verifier.RedactQuery(r.URL.RawQuery, keys)), Header: header,
 		ContentType: c.contentType(), Body: c.body.decoded, BodySize: int64(len(c.body.decoded)), SecretID: c.secret,
 	}
 	return c.event

@@ -33,8 +33,8 @@ func (h *Handler) method(_ context.Context, c *call) *refusal {
 	if slices.Contains(c.door.Methods, c.request.Method) {
 		return nil
 	}
-	if refusal := h.greet(c); refusal != nil || c.handshake != nil {
-		return refusal
+	if c.door.verifier.Asks(h.signed(c, nil)) {
+		return nil
 	}
 	allow := strings.Join(c.door.Methods, ", ")
 	refusal := refuse(meshhook.CodeMethodNotAllowed, "this webhook answers %s, not %s", allow, c.request.Method)

@@ -8,17 +8,9 @@ import (
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
-// greeting is greet for a request whose body has come.
-func (h *Handler) greeting(_ context.Context, c *call) *refusal {
-	if c.handshake != nil {
-		return nil // it was known by its method
-	}
-	return h.greet(c)
-}
-
 // greet looks whether a request is a question that its provider does not sign, and
 // keeps the answer in c. A wrong token in one counts as a wrong signature does.
-func (h *Handler) greet(c *call) *refusal { return h.forged(c, h.shake(c, false)) }
+func (h *Handler) greet(_ context.Context, c *call) *refusal { return h.forged(c, h.shake(c, false)) }
 
 // shake keeps the answer to a provider's question in c, if the request is one.
 func (h *Handler) shake(c *call, verified bool) *refusal {
@@ -38,19 +30,29 @@ func (h *Handler) answerHandshake(ctx context.Context, c *call) answer {
 		h.recordRefusal(ctx, c, refusal)
 		return refusal.answer()
 	}
-	if h.rejected.admit(c) { // anybody may ask some of the questions, as often as they like
-		event := c.asEvent()
-		event.Status, event.Reason = meshhook.EventFiltered, "a handshake of "+c.door.Verification.Scheme+", answered"
-		if _, err := h.store.Record(ctx, meshhook.Intake{Event: *event}); err != nil {
-			h.log.Warn("a handshake could not be logged", "webhook", c.door.Path, "event_id", c.id, "error", err)
-		}
-	}
-	h.log.Info("handshake answered", "webhook", c.door.Path, "event_id", c.id, "scheme", c.door.Verification.Scheme, "sender", c.sender)
+	h.recordHandshake(ctx, c)
 	header := c.handshake.Header
 	if header == nil {
 		header = http.Header{}
 	}
 	return answer{status: c.handshake.Status, result: resultHandshake, header: header, body: c.handshake.Body}
+}
+
+// recordHandshake logs a question that was answered. Some of them anybody may ask, as
+// often as they like, so that of each webhook's only so many are kept an hour, and
+// little of what came with them.
+func (h *Handler) recordHandshake(ctx context.Context, c *call) {
+	if !h.rejected.admitHandshake(c) {
+		return
+	}
+	event := c.asEvent()
+	event.Status, event.Handshake, event.Reason = meshhook.EventFiltered, true, "a handshake of "+c.door.Verification.Scheme+", answered"
+	shorten(event)
+	level := h.log.Info
+	if _, err := h.store.Record(ctx, meshhook.Intake{Event: *event}); err != nil {
+		level = h.log.With("error", err).Warn
+	}
+	level("handshake answered", "webhook", c.door.Path, "event_id", c.id, "scheme", c.door.Verification.Scheme, "sender", c.sender)
 }
 
 // resultHandshake stands in the metrics for what is neither event nor error.

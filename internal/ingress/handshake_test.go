@@ -22,6 +22,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/limit"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -299,4 +300,55 @@ func TestTheURLBehindAProxy(t *testing.T) {
 			require.Equal(t, test.want, h.ask(http.MethodPost, "", "{}", lines...).code)
 		})
 	}
+}
+
+// A wrong token hears no more than its address may hear, and of the address that may
+// not come at all it is not even looked at.
+func TestTokensOfHandshakesCannotBeTried(t *testing.T) {
+	t.Parallel()
+	const right, wrong = "?hub.mode=subscribe&hub.verify_token=my-token&hub.challenge=1", "?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1"
+	h := buildWithSecret(t, "app-secret:my-token", by("meta"), func(o *ingress.Options) {
+		o.FailedVerifications = limit.NewSenders(meshhook.RateLimit{Limit: 3, Period: time.Hour})
+	})
+	for range 3 {
+		require.Equal(t, http.StatusUnauthorized, h.ask(http.MethodGet, wrong, "").code)
+	}
+	require.Equal(t, http.StatusTooManyRequests, h.ask(http.MethodGet, wrong, "").code)
+	require.Equal(t, http.StatusOK, h.ask(http.MethodGet, right, "").code)
+
+	h = buildWithSecret(t, "app-secret:my-token", func(e *meshhook.Endpoint) {
+		e.Verification.Scheme, e.AllowedIPs = "meta", []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	for _, query := range []string{right, wrong} {
+		require.Equal(t, http.StatusForbidden, h.ask(http.MethodGet, query, "").code)
+	}
+}
+
+// Anybody may ask some questions: only so many are kept, and little of each.
+func TestAnsweredHandshakesAreKeptWithinBounds(t *testing.T) {
+	t.Parallel()
+	h := buildWithSecret(t, "s", by("msgraph"))
+	for range 70 {
+		require.Equal(t, http.StatusOK, h.ask(http.MethodPost, "?validationToken=x", strings.Repeat("x", 10_000)).code)
+	}
+	events := h.events()
+	require.Len(t, events, 60)
+	for _, e := range events {
+		require.True(t, e.Handshake)
+		require.True(t, e.BodyTruncated)
+	}
+}
+
+// A question that was refused starts no run when it is judged again.
+func TestAHandshakeIsNoRunEither(t *testing.T) {
+	t.Parallel()
+	h := buildWithSecret(t, "wrong", by("slack"))
+	require.Equal(t, http.StatusUnauthorized, h.signed(secret, `{"type":"url_verification","challenge":"c"}`).code)
+	require.NoError(t, h.project.RotateEndpointSecret(t.Context(), h.endpoint.ID.String(), meshhook.NewSecret(secret), 0))
+	live, err := h.project.LiveEndpoint(t.Context(), h.endpoint.ID.String())
+	require.NoError(t, err)
+	event, err := h.project.Event(t.Context(), h.events()[0].ID)
+	require.NoError(t, err)
+	_, err = rejudge(t.Context(), live, event)
+	require.EqualError(t, err, "it is a handshake of slack, which starts no run")
 }

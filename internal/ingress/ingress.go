@@ -201,7 +201,7 @@ func (h *Handler) handle(ctx context.Context, c *call) answer {
 // comes after the signature, so that forgeries cannot use up its owner's quota.
 func (h *Handler) judge(ctx context.Context, c *call) *refusal {
 	for _, stage := range [][]check{
-		{h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.greeting},
+		{h.intact, h.enabled, h.method, h.address, h.size, h.enter, h.greet},
 		{h.verified},
 		{h.limit, h.syntax, h.schema},
 	} {

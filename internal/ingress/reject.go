@@ -26,6 +26,9 @@ const (
 	// maxPastBudget is how much is stored of a rejected request's body, and of its
 	// headers, when the hour's budget is spent, in bytes.
 	maxPastBudget = 4 << 10
+	// maxHandshakesPerHour is how many answered questions of one endpoint are stored
+	// each hour. They are kept as long as accepted events.
+	maxHandshakesPerHour = 60
 	// rejectTimeout bounds the recording of a rejection, for which its sender waits,
 	// and before it the reading of what is left of the body.
 	rejectTimeout = 2 * time.Second
@@ -102,8 +105,10 @@ type rejectionCount struct {
 	stored     int
 	suppressed meshhook.Suppressed
 	// hour is the one of which spent bytes were stored.
-	hour  int64
-	spent int64
+	hour int64
+	// handshakes is how many questions were answered in that hour.
+	handshakes int
+	spent      int64
 }
 
 func newRejections(budget int64) *rejections {
@@ -130,6 +135,15 @@ func (r *rejections) admit(c *call) bool {
 	return false
 }
 
+// admitHandshake tells whether an answered question may be stored.
+func (r *rejections) admitHandshake(c *call) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	count := r.of(c)
+	count.handshakes++
+	return count.handshakes <= maxHandshakesPerHour
+}
+
 // of returns the count of a call's endpoint. The caller holds mu.
 func (r *rejections) of(c *call) *rejectionCount {
 	count := r.second[c.door.ID]
@@ -138,7 +152,7 @@ func (r *rejections) of(c *call) *rejectionCount {
 		r.second[c.door.ID] = count
 	}
 	if hour := c.now.Unix() / 3600; hour != count.hour {
-		count.hour, count.spent = hour, 0
+		count.hour, count.spent, count.handshakes = hour, 0, 0
 	}
 	return count
 }

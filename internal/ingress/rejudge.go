@@ -40,7 +40,7 @@ func NewJudge(live meshhook.LiveEndpoint, o Options) (*Judge, error) {
 func (j *Judge) Rejudge(ctx context.Context, e meshhook.Event) (meshhook.Promotion, error) {
 	h, c := j.handler, storedCall(j.door, e)
 	for _, check := range []func(context.Context, *call) *refusal{
-		h.enabled, h.method, h.address, c.kept, h.size, c.hasCredential, h.verify, h.syntax, h.schema, h.wanted,
+		h.enabled, h.method, h.address, c.kept, h.size, h.greet, c.isEvent, c.hasCredential, h.verify, c.isEvent, h.syntax, h.schema, h.wanted,
 	} {
 		if refusal := check(ctx, c); refusal != nil {
 			return meshhook.Promotion{}, &meshhook.Error{Code: refusal.code, Message: refusal.message, Details: refusal.details}
@@ -111,6 +111,15 @@ func (c *call) hasCredential(context.Context, *call) *refusal {
 		return nil
 	}
 	return refuse(meshhook.CodeInvalidSignature, "the credential in %s is not kept, so it cannot be verified again; use --force", name)
+}
+
+// isEvent refuses a question of the provider's, which the daemon answers and no
+// workflow.
+func (c *call) isEvent(context.Context, *call) *refusal {
+	if c.handshake == nil {
+		return nil
+	}
+	return refuse(meshhook.CodeInvalid, "it is a handshake of %s, which starts no run", c.door.Verification.Scheme)
 }
 
 // wanted refuses what the webhook's filter would have let start nothing.

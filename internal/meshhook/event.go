@@ -50,6 +50,9 @@ type Event struct {
 	BodySize int64 `json:"body_size"`
 	// BodyTruncated tells that Body was cut short.
 	BodyTruncated bool `json:"body_truncated,omitempty"`
+	// Handshake tells that it was a question of the provider's, which was answered and
+	// starts no run.
+	Handshake bool `json:"handshake,omitempty"`
 	// BodyEncoded tells that Body holds the bytes before Content-Encoding was
 	// undone, because that was not possible.
 	BodyEncoded bool `json:"body_encoded,omitempty"`

@@ -89,7 +89,7 @@ func (db *DB) openEvent(e *meshhook.Event, sealedHead, body []byte) (err error) 
 		return meshhook.Errorf(meshhook.CodeInternal, "decoding event %s: %w", e.ID, err)
 	}
 	e.Header, e.Query, e.DedupKey, e.Reason, e.Findings = h.Header, h.Query, h.DedupKey, h.Reason, h.Findings
-	e.Credential, e.BodyEncoded, e.HeaderTruncated = h.Credential, h.BodyEncoded, h.HeaderTruncated
+	e.Credential, e.BodyEncoded, e.HeaderTruncated, e.Handshake = h.Credential, h.BodyEncoded, h.HeaderTruncated, h.Handshake
 	e.Body, err = db.openBody("events.body", e.ID, body)
 	return err
 }

@@ -37,6 +37,7 @@ type head struct {
 	// the request the row does not hold.
 	Credential      []byte `json:"credential,omitempty"`
 	BodyEncoded     bool   `json:"body_encoded,omitempty"`
+	Handshake       bool   `json:"handshake,omitempty"`
 	HeaderTruncated bool   `json:"header_truncated,omitempty"`
 }
 
@@ -74,7 +75,7 @@ func (db *DB) sealIntake(in meshhook.Intake) (intakeRow, error) {
 	row := intakeRow{Intake: in, entry: meshhook.NewID()}
 	text, err := json.Marshal(head{
 		Header: e.Header, Query: e.Query, DedupKey: e.DedupKey, Reason: e.Reason, Findings: e.Findings,
-		Credential: e.Credential, BodyEncoded: e.BodyEncoded, HeaderTruncated: e.HeaderTruncated,
+		Credential: e.Credential, BodyEncoded: e.BodyEncoded, HeaderTruncated: e.HeaderTruncated, Handshake: e.Handshake,
 	})
 	if err != nil {
 		return row, meshhook.Errorf(meshhook.CodeInternal, "encoding an event: %w", err)

@@ -90,6 +90,14 @@ type Reply struct {
 	Confirm string
 }
 
+// Asks tells whether r, of which the body need not have come, is a question of the
+// provider's by a method of its own.
+func (v *Verifier) Asks(r Request) bool {
+	return slices.ContainsFunc(v.scheme.Handshakes, func(h Handshake) bool {
+		return h.Method != "" && h.Method == r.Method && !h.Signed && h.asks(newMessage(r, v.scheme))
+	})
+}
+
 // Methods are the HTTP methods that the scheme's handshakes bring along.
 func (v *Verifier) Methods() []string {
 	var methods []string

@@ -54,6 +54,10 @@ func newJWT(s Scheme) (*jwtEngine, error) {
 	if u, err := url.Parse(s.JWT.JWKSURL); s.JWT.JWKSURL != "" && (err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the jwks_url has to be an https URL, like https://login.example.com/.well-known/jwks.json")
 	}
+	// The secret is sent there, so whoever may change the webhook must not choose where.
+	if s.JWT.KeyLookup && pinned(s.JWT.JWKSURL, s.JWT.Hosts) == nil {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "the jwks_url of scheme %s has to be on %s", s.Name, strings.Join(s.JWT.Hosts, ", "))
+	}
 	return &jwtEngine{
 		set:    &keySet{},
 		scheme: s,

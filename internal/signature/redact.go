@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,31 +16,62 @@ const Redacted = "[redacted]"
 // in which credentials travel whatever the scheme is.
 func (v *Verifier) SecretHeaders() []string { return slices.Clone(v.secretHeaders) }
 
-// secretHeaders is what SecretHeaders returns, for a scheme and its engine.
+// secretHeaders is what SecretHeaders returns, for a scheme and its engine: also
+// those of every provider that sends a secret, since a sender is easily set up with
+// another's scheme.
 func secretHeaders(s Scheme, e engine) []string {
 	names := []string{"Authorization", "Cookie", "Proxy-Authorization"}
-	if own := http.CanonicalHeaderKey(s.Header); e.carriesSecret() && own != "" && !slices.Contains(names, own) {
-		names = append(names, own)
+	if e.carriesSecret() && s.Header != "" {
+		names = append(names, http.CanonicalHeaderKey(s.Header))
 	}
-	for _, h := range s.Handshakes {
-		if h.Adopt != "" {
-			names = append(names, http.CanonicalHeaderKey(h.Adopt))
+	for _, known := range table() {
+		if known.Engine == EngineToken && known.Header != "" {
+			names = append(names, http.CanonicalHeaderKey(known.Header))
+		}
+		for _, h := range known.Handshakes {
+			if h.Adopt != "" {
+				names = append(names, http.CanonicalHeaderKey(h.Adopt))
+			}
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
+}
+
+// minShown is how long a secret has to be before every value that holds it is
+// redacted, in bytes: shorter ones stand in too many values by chance.
+const minShown = 6
+
+// holds returns what tells whether a value holds one of the keys, as it is or as
+// Basic credentials: a secret may come in another header than the scheme's, as it
+// does while the webhook is being changed.
+func holds(keys []Key) func(value string) bool {
+	var secrets []string
+	for _, key := range keys {
+		if text := key.Value.Reveal(); len(text) >= minShown {
+			secrets = append(secrets, text, base64.StdEncoding.EncodeToString([]byte(text)))
+		}
+	}
+	return func(value string) bool {
+		return slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(value, secret) })
+	}
 }
 
 // RedactQuery returns a query string that may be stored: the values of the
-// parameters that carry a secret are Redacted, and everything else is as it came.
-func (v *Verifier) RedactQuery(query string) string {
-	secret := v.secretParameters()
-	if len(secret) == 0 || query == "" {
+// parameters that carry a secret, and those that hold one of the keys, are Redacted,
+// and everything else is as it came.
+func (v *Verifier) RedactQuery(query string, keys []Key) string {
+	if query == "" {
 		return query
 	}
+	secret, held := v.secretParameters(), holds(keys)
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
 		pairs[i] = redactPair(pair, secret)
+		if plain, err := url.QueryUnescape(pairs[i]); err == nil && held(plain) {
+			name, _, _ := strings.Cut(pairs[i], "=")
+			pairs[i] = name + "=" + Redacted
+		}
 	}
 	return strings.Join(pairs, "&")
 }
@@ -74,16 +106,16 @@ func (v *Verifier) secretParameters() []string {
 	return names
 }
 
-// Redact returns a copy of h that may be stored: each value of a secret header
-// is Redacted. h itself stays as it is.
-func (v *Verifier) Redact(h http.Header) http.Header {
-	out := h.Clone()
+// Redact returns a copy of h that may be stored: each value of a secret header, and
+// each that holds one of the keys, is Redacted. h itself stays as it is.
+func (v *Verifier) Redact(h http.Header, keys []Key) http.Header {
+	out, held := h.Clone(), holds(keys)
 	for name, values := range out {
-		if !slices.Contains(v.secretHeaders, http.CanonicalHeaderKey(name)) {
-			continue
-		}
+		secret := slices.Contains(v.secretHeaders, http.CanonicalHeaderKey(name))
 		for i := range values {
-			values[i] = Redacted
+			if secret || held(values[i]) {
+				values[i] = Redacted
+			}
 		}
 	}
 	return out

@@ -193,6 +193,8 @@ type JWT struct {
 	// KeyLookup tells that JWKSURL answers a POST of credentials and the key's
 	// id with one key, as Plaid's API does.
 	KeyLookup bool `json:"key_lookup,omitempty"`
+	// Hosts are those that JWKSURL may name where credentials are sent there.
+	Hosts []string `json:"hosts,omitempty"`
 }
 
 // Place says in words where the signature, token or credentials stand.

@@ -182,6 +182,10 @@ func TestNew_Refuses(t *testing.T) {
 			meshhook.Verification{Scheme: "jwt", Algorithm: "HS256", JWKSURL: "https://x.example/jwks"},
 			"the keys at a jwks_url are public, and HS256 needs a secret one; set algorithm to that of the sender, like RS256",
 		},
+		{ // the credentials are sent there
+			meshhook.Verification{Scheme: "plaid", JWKSURL: "https://evil.example/x"},
+			"the jwks_url of scheme plaid has to be on production.plaid.com, sandbox.plaid.com, development.plaid.com",
+		},
 		{
 			meshhook.Verification{Scheme: "jwt", JWKSURL: "http://x.example/jwks"},
 			"the jwks_url has to be an https URL, like https://login.example.com/.well-known/jwks.json",

@@ -127,6 +127,7 @@ func plaid() Scheme {
 		Tolerance: jwtLeeway,
 		JWT: JWT{
 			JWKSURL: "https://production.plaid.com/webhook_verification_key/get", KeyLookup: true,
+			Hosts:     []string{"production.plaid.com", "sandbox.plaid.com", "development.plaid.com"},
 			BodyClaim: "request_body_sha256", MaxAge: meshhook.Duration(5 * time.Minute),
 		},
 		SecretFormat:       SecretJWTKey,

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,7 +157,9 @@ func TestSign_Refuses(t *testing.T) {
 }
 
 func TestRedact(t *testing.T) {
-	always := []string{"Authorization", "Cookie", "Proxy-Authorization"}
+	// Those of all providers that send a secret are among them: a sender is easily set
+	// up with another's scheme.
+	always := []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Gitlab-Token", "X-Hook-Secret", "X-Telegram-Bot-Api-Secret-Token", "X-Webhook-Token"}
 	for _, test := range []struct {
 		in   meshhook.Verification
 		want []string
@@ -165,7 +168,8 @@ func TestRedact(t *testing.T) {
 		{meshhook.Verification{Scheme: "none"}, always},
 		{meshhook.Verification{Scheme: "basic"}, always},
 		{meshhook.Verification{Scheme: "token", Header: "authorization"}, always},
-		{meshhook.Verification{Scheme: "token", Header: "x-gitlab-token"}, append(always, "X-Gitlab-Token")},
+		{meshhook.Verification{Scheme: "token", Header: "x-gitlab-token"}, always},
+		{meshhook.Verification{Scheme: "token", Header: "x-zz-own"}, append(slices.Clone(always), "X-Zz-Own")},
 	} {
 		v := newVerifier(t, test.in)
 		require.Equal(t, test.want, v.SecretHeaders())
@@ -185,7 +189,11 @@ func TestRedact(t *testing.T) {
 		"x-gitlab-token": {signature.Redacted},
 		"Cookie":         {signature.Redacted},
 		"X-Signature":    {"abc"},
-	}, v.Redact(h))
+	}, v.Redact(h, nil))
+	require.Equal(t, http.Header{"X-Other": {signature.Redacted, "x"}, "X-Basic": {signature.Redacted}}, v.Redact(http.Header{
+		"X-Other": {"Bearer the-secret", "x"}, "X-Basic": {"Basic dGhlLXNlY3JldA=="},
+	}, keys("the-secret")), "the secret itself is stored nowhere")
+	require.Equal(t, "a=b&t=[redacted]&u=[redacted]", v.RedactQuery("a=b&t=the-secret&u=the%2Dsecret", keys("the-secret")))
 	require.Equal(t, []string{"one", "two"}, h["X-Gitlab-Token"], "what came stays as it is")
-	require.Nil(t, v.Redact(nil))
+	require.Nil(t, v.Redact(nil, nil))
 }
