@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/profullstack/meshhook/internal/limit"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -51,7 +52,7 @@ type Handler struct {
 
 	mux      *http.ServeMux
 	tokens   *keyring
-	failures *throttle
+	failures *limit.Senders
 	openAPI  []byte
 	// stopped is closed when streams have to end.
 	stopped chan struct{}
@@ -65,7 +66,7 @@ func New(o Options) (*Handler, error) {
 		o.Heartbeat = heartbeat
 	}
 	h := &Handler{
-		Options: o, mux: http.NewServeMux(), tokens: newKeyring(o.Store), failures: newThrottle(),
+		Options: o, mux: http.NewServeMux(), tokens: newKeyring(o.Store), failures: limit.NewSenders(meshhook.RateLimit{Limit: maxFailures, Period: time.Minute}),
 		stopped: make(chan struct{}), streams: make(chan struct{}, maxStreams),
 	}
 	config := huma.Config{OpenAPI: newDocument(o.Version)}

@@ -13,6 +13,10 @@ import (
 )
 
 const (
+	// maxFailures is how many requests without a valid token one address may send in a
+	// minute before it is told to wait. It keeps those who guess from the database; a
+	// token of 256 bits needs no protection from guessing.
+	maxFailures = 20
 	// tokenFresh is how long a token that was found is believed without asking
 	// again: what makes revocation hold within a second.
 	tokenFresh = 500 * time.Millisecond
@@ -123,18 +127,18 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, needed me
 	now, sender := time.Now(), h.Sender(r)
 	text, given := bearer(r.Header)
 	digest, shaped := meshhook.TokenDigest(text)
-	if wait := h.failures.wait(sender, now); wait > 0 && !h.tokens.knows(digest) {
+	if wait, ok := h.failures.Peek(sender); !ok && !h.tokens.knows(digest) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 		return token, digest, meshhook.Errorf(meshhook.CodeRateLimited, "too many requests without a valid token came from your address; try again later")
 	}
 	if !shaped {
-		h.failures.failed(sender, now)
+		h.failures.Take(sender)
 		return token, digest, unauthorized(w, given)
 	}
 	token, err = h.tokens.find(r.Context(), digest, now)
 	switch {
 	case meshhook.ErrorCode(err) == meshhook.CodeNotFound:
-		h.failures.failed(sender, now)
+		h.failures.Take(sender)
 		return token, digest, unauthorized(w, given)
 	case err != nil:
 		return token, digest, err

@@ -32,17 +32,9 @@ func Routes() (all []Route) {
 // The limits that tests go up to.
 const (
 	MaxFailures = maxFailures
-	MaxSenders  = maxSenders
 	MaxBody     = maxBody
 	MaxStreams  = maxStreams
 	MaxKept     = maxKept
-)
-
-// NewThrottle and Merge are tested by themselves.
-var (
-	NewThrottle = newThrottle
-	Wait        = (*throttle).wait
-	Failed      = (*throttle).failed
 )
 
 // Keyring returns the find of a fresh keyring, and how many tokens it keeps.

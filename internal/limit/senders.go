@@ -45,10 +45,7 @@ func (s *Senders) Take(address netip.Addr) (wait time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	due, is := s.young[key]
-	if !is {
-		due = s.old[key]
-	}
+	due, is := s.due(key)
 	ahead := max(0, due.Sub(now)) + s.rhythm.step
 	if ok = ahead <= s.rhythm.burst; ok {
 		due = now.Add(ahead)
@@ -60,6 +57,27 @@ func (s *Senders) Take(address netip.Addr) (wait time.Duration, ok bool) {
 	}
 	s.young[key] = due // refused or not: whoever is busy is remembered
 	return wait, ok
+}
+
+// Peek tells what Take would answer, and counts nothing.
+func (s *Senders) Peek(address netip.Addr) (wait time.Duration, ok bool) {
+	if s == nil {
+		return 0, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due, _ := s.due(network(address))
+	wait = max(0, max(0, time.Until(due))+s.rhythm.step-s.rhythm.burst)
+	return wait, wait == 0
+}
+
+// due is when the whole quota of a sender is there again, and whether it is among the
+// young; the lock is held.
+func (s *Senders) due(key netip.Addr) (due time.Time, young bool) {
+	if due, young = s.young[key]; !young {
+		due = s.old[key]
+	}
+	return due, young
 }
 
 // network is what one sender has at least: an IPv4 address, or the /64 of an IPv6

@@ -18,10 +18,15 @@ func TestSendersAtTheEdge(t *testing.T) {
 		s := limit.NewSenders(meshhook.RateLimit{Limit: 60, Period: time.Minute})
 		a := netip.MustParseAddr("192.0.2.1")
 		for range 60 {
-			_, ok := s.Take(a)
+			_, ok := s.Peek(a)
+			require.True(t, ok)
+			_, ok = s.Take(a)
 			require.True(t, ok)
 		}
-		wait, ok := s.Take(a)
+		wait, ok := s.Peek(a)
+		require.False(t, ok)
+		require.Equal(t, time.Second, wait)
+		wait, ok = s.Take(a)
 		require.False(t, ok)
 		require.Equal(t, time.Second, wait)
 		_, ok = s.Take(netip.MustParseAddr("192.0.2.2"))
@@ -29,6 +34,8 @@ func TestSendersAtTheEdge(t *testing.T) {
 		_, ok = s.Take(netip.MustParseAddr("::ffff:192.0.2.1"))
 		require.False(t, ok, "the same address in another form")
 		pass(wait)
+		_, ok = s.Peek(a)
+		require.True(t, ok)
 		_, ok = s.Take(a)
 		require.True(t, ok)
 	})
@@ -73,5 +80,7 @@ func TestSendersAreBounded(t *testing.T) {
 
 	var none *limit.Senders
 	_, ok := none.Take(busy)
+	require.True(t, ok)
+	_, ok = none.Peek(busy)
 	require.True(t, ok)
 }
