@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,6 +127,9 @@ func facts(s signature.Scheme) string {
 		}
 	}
 	parts = append(parts, dedup)
+	if s.Response != nil {
+		parts = append(parts, "answered `"+strconv.Itoa(s.Response.Status)+"` without a body")
+	}
 	if len(shakes) > 0 {
 		parts = append(parts, "handshake by "+strings.Join(shakes, " or "))
 	}

@@ -71,7 +71,11 @@ func (d *door) compile(with tools) (err error) {
 	if d.dedup, err = newDedup(d.Dedup, d.verifier.Scheme().Dedup); err != nil {
 		return meshhook.Errorf(meshhook.ErrorCode(err), "the dedup expression: %w", err)
 	}
-	if d.response, err = newResponse(d.Response); err != nil {
+	own := d.Response
+	if own == nil {
+		own = d.verifier.Scheme().Response
+	}
+	if d.response, err = newResponse(own); err != nil {
 		return meshhook.Errorf(meshhook.ErrorCode(err), "the response: %w", err)
 	}
 	return nil

@@ -2,9 +2,16 @@ package ingress_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +49,50 @@ func TestOwnResponses(t *testing.T) {
 			require.Equal(t, c.kind, got.header.Get("Content-Type"))
 			require.Equal(t, c.text, got.text)
 		})
+	}
+}
+
+// A provider that takes the standard answer for a failure gets one that it knows,
+// unless the webhook has its own.
+func TestTheSchemesResponse(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	byXero := func(r *http.Request, body string) {
+		mac := hmac.New(sha256.New, []byte("hush"))
+		mac.Write([]byte(body))
+		r.Header.Set("X-Xero-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	byDiscord := func(r *http.Request, body string) {
+		at := strconv.FormatInt(time.Now().Unix(), 10)
+		r.Header.Set("X-Signature-Timestamp", at)
+		r.Header.Set("X-Signature-Ed25519", hex.EncodeToString(ed25519.Sign(private, []byte(at+body))))
+	}
+	for scheme, c := range map[string]struct {
+		secret, body string
+		sign         func(*http.Request, string)
+		code         int
+	}{
+		"xero":    {"hush", `{"events":[{"n":7}],"firstEventSequence":1,"lastEventSequence":1}`, byXero, 200},
+		"discord": {hex.EncodeToString(public), `{"type":1,"event":{"type":"APPLICATION_AUTHORIZED"}}`, byDiscord, 204},
+	} {
+		for _, own := range []*meshhook.Response{nil, {Body: "mine"}} {
+			h := buildWithSecret(t, c.secret, func(e *meshhook.Endpoint) {
+				e.Verification, e.Response = meshhook.Verification{Scheme: scheme}, own
+			})
+			r := h.request(c.body)
+			c.sign(r, c.body)
+			got := h.send(r)
+			if own != nil {
+				require.Equal(t, []any{202, "mine"}, []any{got.code, got.text}, scheme)
+				continue
+			}
+			require.Equal(t, []any{c.code, "", ""}, []any{got.code, got.text, got.header.Get("Content-Type")}, scheme)
+			require.Equal(t, meshhook.EventAccepted, h.events()[0].Status)
+			runs, err := h.project.Runs(t.Context(), meshhook.RunFilter{})
+			require.NoError(t, err)
+			require.Len(t, runs, 1)
+		}
 	}
 }
 

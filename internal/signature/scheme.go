@@ -111,6 +111,9 @@ type Scheme struct {
 	// Dedup is the default key by which a repeated event is known: "header:NAME"
 	// or a jq expression over {event}. Empty where the scheme has none.
 	Dedup string `json:"dedup,omitempty"`
+	// Response is what accepted requests are answered where the endpoint says nothing
+	// else: for providers that take the standard answer for a failure. Not to be changed.
+	Response *meshhook.Response `json:"response,omitempty"`
 	// Docs is the page on which the provider describes the scheme.
 	Docs string `json:"docs,omitempty"`
 }

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -143,7 +144,9 @@ func challengeSchemes() []Scheme {
 			Handshakes: []Handshake{{Signed: true, When: []Condition{
 				{Place: Place{Field: "firstEventSequence"}, Equals: "0"}, {Place: Place{Field: "lastEventSequence"}, Equals: "0"},
 			}}},
-			Docs: "https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
+			// Any other status, and any body, is a failure to it.
+			Response: &meshhook.Response{Status: http.StatusOK},
+			Docs:     "https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
 		}),
 	}
 }

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -44,7 +45,8 @@ func keySchemes() []Scheme {
 				},
 				{Signed: true, When: []Condition{{Place: Place{Field: "type"}, Equals: "0"}}, Status: 204},
 			},
-			Docs: "https://discord.com/developers/docs/events/webhook-events",
+			Response: &meshhook.Response{Status: http.StatusNoContent}, // of webhook events; interactions want bodies of one's own
+			Docs:     "https://discord.com/developers/docs/events/webhook-events",
 		},
 		paypal(),
 		sns(),
