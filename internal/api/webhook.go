@@ -114,7 +114,8 @@ func (c *call) check(e *meshhook.Endpoint, window meshhook.Duration) (*signature
 // webhookView is a webhook as the API shows it.
 type webhookView struct {
 	meshhook.Endpoint
-	URL string `json:"url" doc:"How the world reaches it, as far as the configuration knows."`
+	URL      string   `json:"url" doc:"How the world reaches it, as far as the configuration knows."`
+	Warnings []string `json:"warnings,omitempty" doc:"What its owner has to know: that it verifies nothing."`
 	// Secrets are there where one webhook is shown.
 	Secrets []meshhook.EndpointSecret `json:"secrets,omitempty"`
 	// SecretKey is only there at the moment at which it was generated.
@@ -123,7 +124,7 @@ type webhookView struct {
 
 // view adds to an endpoint what only the configuration knows.
 func (c *call) view(e meshhook.Endpoint) webhookView {
-	return webhookView{Endpoint: e, URL: c.URL(e.Path)}
+	return webhookView{Endpoint: e, URL: c.URL(e.Path), Warnings: signature.Warnings(e.Verification)}
 }
 
 // listWebhooks is ordered by path, which is the name, so that a page is found again

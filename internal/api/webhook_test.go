@@ -162,6 +162,20 @@ func TestSecretsAreMadeWhereTheSchemeAllowsIt(t *testing.T) {
 	}
 }
 
+// Who verifies nothing is told so wherever the webhook is listed.
+func TestAnOpenWebhookIsShownWithAWarning(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.open(t)
+	h.want(t, 201, "POST", "/api/webhooks", `{"url_path":"safe","workflow_id":"hello"}`)
+	warnings := []any{"this webhook verifies nothing; whoever knows its URL can start runs"}
+	items, _ := h.list(t, "/api/webhooks")
+	require.Equal(t, warnings, items[0]["warnings"])
+	require.NotContains(t, items[1], "warnings")
+	require.Equal(t, warnings, h.want(t, 200, "GET", "/api/webhooks/open", "")["warnings"])
+	require.Equal(t, warnings, h.want(t, 200, "PATCH", "/api/webhooks/safe", `{"verification":{"scheme":"none"}}`)["warnings"])
+}
+
 // Every field of a verification is kept and shown, and needs no secret where the keys
 // are fetched.
 func TestEveryFieldOfAVerificationIsTaken(t *testing.T) {

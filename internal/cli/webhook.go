@@ -15,6 +15,7 @@ import (
 	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
+	"github.com/profullstack/meshhook/internal/tail"
 )
 
 func newWebhookCmd(a *app) *cobra.Command {
@@ -32,10 +33,17 @@ func newWebhookCmd(a *app) *cobra.Command {
 // moment at which it was generated.
 type webhookView struct {
 	meshhook.Endpoint
-	URL     string                    `json:"url"`
-	Secrets []meshhook.EndpointSecret `json:"secrets,omitempty"`
-	Secret  string                    `json:"secret,omitempty"`
-	Curl    string                    `json:"curl,omitempty"`
+	URL string `json:"url"`
+	// Warnings are what its owner has to know.
+	Warnings []string                  `json:"warnings,omitempty"`
+	Secrets  []meshhook.EndpointSecret `json:"secrets,omitempty"`
+	Secret   string                    `json:"secret,omitempty"`
+	Curl     string                    `json:"curl,omitempty"`
+}
+
+// view is a webhook with what only the configuration and its scheme know.
+func (s *session) view(e meshhook.Endpoint, secrets []meshhook.EndpointSecret) webhookView {
+	return webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Warnings: signature.Warnings(e.Verification), Secrets: secrets}
 }
 
 func newWebhookListCmd(a *app) *cobra.Command {
@@ -55,10 +63,10 @@ func runWebhookList(ctx context.Context, a *app) error {
 		}
 		views := make([]webhookView, len(list))
 		for i, e := range list {
-			views[i] = webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path)}
+			views[i] = s.view(e, nil)
 		}
 		return printList(a, views, []string{"path", "workflow", "verify", "enabled", "url"}, func(t *table, v webhookView) {
-			t.add(v.Path, v.Workflow, v.Verification.Scheme, yesNo(v.Enabled), v.URL)
+			t.add(v.Path, v.Workflow, v.verify(v.Verification.Scheme), yesNo(v.Enabled), v.URL)
 		})
 	})
 }
@@ -89,7 +97,7 @@ func newWebhookShowCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printWebhook(webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Secrets: secrets})
+			return a.printWebhook(s.view(e, secrets))
 		})
 }
 
@@ -103,7 +111,7 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("description", v.Description)
 		f.add("workflow", v.Workflow)
 		f.add("enabled", yesNo(v.Enabled))
-		f.add("verify", verificationText(v.Verification))
+		f.add("verify", v.verify(verificationText(v.Verification)))
 		for _, s := range v.Secrets {
 			f.add("secret id", secretText(s, time.Now()))
 		}
@@ -117,17 +125,32 @@ func (a *app) printWebhook(v webhookView) error {
 		f.add("dedup window", v.DedupWindow)
 		f.add("filter", v.Filter)
 		f.add("schema", string(v.Schema))
-		if v.Response != nil {
-			f.add("response", responseText(v.Response))
-		}
+		f.add("response", responseText(v.Endpoint))
 		f.add("created", v.CreatedAt)
 		f.add("updated", v.UpdatedAt)
 	})
 }
 
-// responseText says in a few words what accepted requests are answered.
-func responseText(r *meshhook.Response) string {
-	text := strconv.Itoa(r.Status)
+// verify is how requests are verified, in the colour of a warning where there is one.
+func (v webhookView) verify(text string) cell {
+	if len(v.Warnings) == 0 {
+		return cell{text: text}
+	}
+	return cell{text + " (open)", tail.Warn}
+}
+
+// responseText says in a few words what accepted requests are answered; "" for the
+// standard answer.
+func responseText(e meshhook.Endpoint) string {
+	r, whose := e.Response, ""
+	if r == nil {
+		scheme, _ := signature.Find(e.Verification.Scheme)
+		r, whose = scheme.Response, ", of the scheme"
+	}
+	if r == nil {
+		return ""
+	}
+	text := strconv.Itoa(r.Status) + whose
 	if r.From == meshhook.FromRun {
 		text += ", the run's output, for which the sender waits up to " + r.Timeout.String()
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -77,7 +76,7 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 		if e, err = s.project.CreateEndpoint(ctx, e, secret); err != nil {
 			return err
 		}
-		view := webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path)}
+		view := s.view(e, nil)
 		if _, view.Secrets, err = s.project.Endpoint(ctx, e.ID.String()); err != nil {
 			return err
 		}
@@ -98,7 +97,7 @@ func (a *app) adviseOn(v webhookView) {
 	if provider(first) && v.Verification.Scheme != first {
 		a.note("hint: %s is a known provider; --verify %s checks its signatures", first, first)
 	}
-	a.warnIfOpen(v.Verification.Scheme)
+	a.warnAbout(v)
 	if v.Secret != "" {
 		a.note("the secret is shown this once; give it to the sender now")
 	}
@@ -117,10 +116,10 @@ func (a *app) adviseOn(v webhookView) {
 	}
 }
 
-// warnIfOpen warns of the scheme that verifies nothing.
-func (a *app) warnIfOpen(scheme string) {
-	if scheme == "none" {
-		a.warn("this webhook verifies nothing; whoever knows its URL can start runs")
+// warnAbout says what the owner of a webhook has to know.
+func (a *app) warnAbout(v webhookView) {
+	for _, warning := range v.Warnings {
+		a.warn("%s", warning)
 	}
 }
 

@@ -56,7 +56,7 @@ func newWebhookTestCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "test PATH|ID", Short: "Send a signed request to a webhook of the daemon on this machine",
 		Long: `Send a signed request to a webhook of the daemon on this machine, at the address
-that it listens on, and print the answer. It exits with 1 unless the request was accepted.`,
+that it listens on, and print the answer. It exits with 1 unless the answer is a 2xx.`,
 		Example:           "  meshhook webhook test github --body push.json --header 'X-GitHub-Event: push'",
 		Args:              exactly("PATH|ID"),
 		ValidArgsFunction: firstArg(a.names(webhookNames)),

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -70,13 +69,14 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
 			return err
 		}
+		view := s.view(e, secrets)
 		if a.flags.Changed("verify") {
-			a.warnIfOpen(e.Verification.Scheme)
+			a.warnAbout(view)
 		}
 		if e.Verification.Scheme != before && verifier.Scheme().SecretFormat != signature.SecretUnused {
 			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
 		}
-		return a.printWebhook(webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Secrets: secrets})
+		return a.printWebhook(view)
 	})
 }
 
@@ -124,7 +124,7 @@ func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) erro
 			return err
 		}
 		if verifier.Scheme().SecretFormat == signature.SecretUnused {
-			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s verifies nothing, so it has no secret; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
+			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s takes no secret by its verification; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
 		}
 		secret, generated, err := o.secret.forScheme(ctx, a, verifier)
 		if err == nil && secret.IsZero() { // which a new webhook may have
