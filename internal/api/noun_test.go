@@ -70,7 +70,7 @@ func TestEventsAreSearched(t *testing.T) {
 	for _, body := range []string{`{"id":"a","total":1}`, `{"id":"b","total":20}`, `{"id":"c","total":"x"}`, `{"id":"d","total":30}`} {
 		ids = append(ids, h.event(t, "open", body))
 	}
-	require.Equal(t, 400, int(h.want(t, 200, "POST", "/api/webhooks/open/test", `{"body":"{"}`)["status"].(float64)))
+	require.Equal(t, 400, int(as[float64](t, h.want(t, 200, "POST", "/api/webhooks/open/test", `{"body":"{"}`)["status"])))
 	for query, want := range map[string][]any{
 		"dedup_key=b":                                       {ids[1]},
 		"dedup_key=nope":                                    nil,
@@ -123,16 +123,16 @@ func TestARefusalIsExplained(t *testing.T) {
 	h.want(t, 200, "POST", "/api/webhooks/strict/test", `{"headers":{"X-Signature":"`+signed(`{"hello":"world"}`, "hush-hush")+`"}}`)
 	events, _ := h.list(t, "/api/events?code=invalid_signature")
 	require.Len(t, events, 1)
-	id := events[0]["id"].(string)
+	id := as[string](t, events[0]["id"])
 	x := h.want(t, 200, "GET", "/api/events/"+id+"/explain", "")
 	require.Equal(t, []any{id, "strict", "hmac", events[0]["reason"]}, []any{x["event_id"], x["webhook"], x["scheme"], x["reason"]})
-	mistake := x["mistakes"].([]any)[0].(map[string]any)
+	mistake := as[map[string]any](t, as[[]any](t, x["mistakes"])[0])
 	require.Equal(t, "secret", mistake["mistake"])
 	require.Equal(t, true, mistake["proven"])
 	require.NotContains(t, h.admin(t, "GET", "/api/events/"+id+"/explain", "").text, "hush")
 
 	accepted, _ := h.list(t, "/api/events?status=accepted&limit=1")
-	re := h.refused(t, 409, meshhook.CodeConflict, "GET", "/api/events/"+accepted[0]["id"].(string)+"/explain", "")
+	re := h.refused(t, 409, meshhook.CodeConflict, "GET", "/api/events/"+as[string](t, accepted[0]["id"])+"/explain", "")
 	require.Contains(t, re.Error.Message, "was not refused for its signature")
 	h.refused(t, 404, meshhook.CodeNotFound, "GET", "/api/events/nope/explain", "")
 	h.want(t, 200, "DELETE", "/api/webhooks/strict", "")
