@@ -36,7 +36,7 @@ func (h *Handler) method(_ context.Context, c *call) *refusal {
 	if c.door.verifier.Asks(h.signed(c, nil)) {
 		return nil
 	}
-	allow := strings.Join(c.door.Methods, ", ")
+	allow := strings.Join(slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.door.Methods, c.door.verifier.Methods())))), ", ")
 	refusal := refuse(meshhook.CodeMethodNotAllowed, "this webhook answers %s, not %s", allow, c.request.Method)
 	refusal.header.Set("Allow", allow)
 	return refusal

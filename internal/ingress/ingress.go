@@ -155,16 +155,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.observe(Outcome{Webhook: webhook, Result: answer.result, Status: answer.status, Duration: time.Since(begin) - answer.waited})
 }
 
-// serveSafely turns a panic, which is a fault of ours, into an answer and a line
-// in the log.
+// serveSafely answers where even the refusal of a request panics, or what is done
+// before it is judged.
 func (h *Handler) serveSafely(w http.ResponseWriter, r *http.Request, path string, begin time.Time) (a answer) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			h.log.Error("judging a request panicked", "webhook", path, "panic", thrown, "stack", string(debug.Stack()))
-			a = refuse(meshhook.CodeInternal, "the request could not be judged; the daemon's log says why").answer()
+			a = h.panicked(path, thrown).answer()
 		}
 	}()
 	return h.serve(w, r, path, begin)
+}
+
+// panicked turns a panic, which is a fault of ours, into a refusal and a line in the
+// log.
+func (h *Handler) panicked(path string, thrown any) *refusal {
+	h.log.Error("judging a request panicked", "webhook", path, "panic", thrown, "stack", string(debug.Stack()))
+	return refuse(meshhook.CodeInternal, "the request could not be judged; the daemon's log says why")
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, begin time.Time) answer {
@@ -184,8 +190,16 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, beg
 	return answer
 }
 
-// handle takes a request through the checks and records it either way.
-func (h *Handler) handle(ctx context.Context, c *call) answer {
+// handle takes a request through the checks and records it either way, also where
+// one of them panics.
+func (h *Handler) handle(ctx context.Context, c *call) (a answer) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			refusal := h.panicked(c.door.Path, thrown)
+			h.recordRefusal(ctx, c, refusal)
+			a = refusal.answer()
+		}
+	}()
 	if refusal := h.judge(ctx, c); refusal != nil {
 		h.recordRefusal(ctx, c, refusal)
 		return refusal.answer()

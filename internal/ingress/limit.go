@@ -103,9 +103,12 @@ func (c *call) limitHeaders(ctx context.Context, header http.Header, counters li
 		}
 		c.quota = &q
 	}
-	header.Set("X-RateLimit-Limit", strconv.FormatInt(c.quota.Limit, 10))
-	header.Set("X-RateLimit-Remaining", strconv.FormatInt(max(0, c.quota.Remaining), 10))
-	header.Set("X-RateLimit-Reset", strconv.FormatInt(resetTime(*c.quota).Unix(), 10))
+	for name, value := range map[string]int64{
+		"X-RateLimit-Limit": c.quota.Limit, "X-RateLimit-Remaining": max(0, c.quota.Remaining), "X-RateLimit-Reset": resetTime(*c.quota).Unix(),
+	} {
+		header.Del(name)                                      // of the endpoint's own response
+		header[name] = []string{strconv.FormatInt(value, 10)} // Set would write X-Ratelimit-
+	}
 }
 
 // limitKey names the counter; a changed rate begins a new one.

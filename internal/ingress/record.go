@@ -9,6 +9,9 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// recordTimeout bounds the recording of an event, for which its sender waits.
+const recordTimeout = 10 * time.Second
+
 // stored is the body of the answer to a request that was stored.
 type stored struct {
 	Status  meshhook.EventStatus `json:"status"`
@@ -35,7 +38,7 @@ func (h *Handler) record(ctx context.Context, c *call) answer {
 	}
 	event.Findings = h.findings(c)
 	in.Event = *event
-	recorded, err := h.store.Record(ctx, in)
+	recorded, err := h.keep(ctx, in)
 	if err != nil {
 		h.log.Error("an event could not be stored", "webhook", c.door.Path, "event_id", c.id, "error", err)
 		return unavailable("the event could not be stored; send it again").answer()
@@ -49,6 +52,14 @@ func (h *Handler) record(ctx context.Context, c *call) answer {
 		return jsonAnswer(http.StatusOK, string(meshhook.EventFiltered), http.Header{}, stored{Status: meshhook.EventFiltered, EventID: c.id})
 	}
 	return h.accepted(ctx, c, in.Run.ID)
+}
+
+// keep stores an event to its end, although its sender may have left: what is
+// broken off may be stored all the same, and nobody would know.
+func (h *Handler) keep(ctx context.Context, in meshhook.Intake) (meshhook.Recorded, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return h.store.Record(ctx, in)
 }
 
 // accepted is the endpoint's own response, or the standard one.

@@ -38,11 +38,11 @@ const (
 // up, and whole, so that it can be judged again. The refusal stands whether or not
 // that succeeds.
 func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) {
-	if c.door.broken != nil {
-		h.log.Error("a request came to a webhook whose configuration cannot be used", "webhook", c.door.Path, "error", c.door.broken)
+	if !h.rejected.admit(c) {
 		return
 	}
-	if !h.rejected.admit(c) {
+	if c.door.broken != nil {
+		h.log.Error("a request came to a webhook whose configuration cannot be used", "webhook", c.door.Path, "error", c.door.broken)
 		return
 	}
 	if !c.body.begun {
