@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +16,14 @@ import (
 // the janitor comes every hour. What it missed while no daemon ran goes with its
 // partition.
 const expiryWindow = 6 * time.Hour
+
+const (
+	// expiryPages is how many pages of a table are cleared in one transaction: some
+	// thousand rows.
+	expiryPages = 64
+	// expiryBatch is how many rejected events, which have bodies, are.
+	expiryBatch = 500
+)
 
 // Expire drops the partitions that retention has left behind, and deletes expired
 // dedup keys, rate limits, long expired secrets and rejected events. Partitions with runs that are not over stay,
@@ -34,23 +44,68 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 			}
 		}
 	}
-	errs = append(errs, db.inTx(ctx, "expiring events", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM dedup_keys WHERE expires_at < $1`, now); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM endpoint_secrets WHERE expires_at < $1`, now.Add(-expiredSecretsKept)); err != nil {
-			return err
-		}
+	over := now.Add(-r.Rejected)
+	errs = append(errs,
+		db.deleteExpired(ctx, "dedup_keys", `expires_at < $3`, now),
+		db.deleteExpired(ctx, "endpoint_secrets", `expires_at < $3`, now.Add(-expiredSecretsKept)),
 		// Their moments are the server's, and so is the time they are compared with.
-		if _, err := tx.Exec(ctx, `DELETE FROM rate_limits WHERE tat < clock_timestamp() AND ends < clock_timestamp()`); err != nil {
+		db.deleteExpired(ctx, "rate_limits", `tat < clock_timestamp() AND ends < clock_timestamp()`),
+		db.deleteRejected(ctx, meshhook.FirstIDAt(over.Add(-expiryWindow)), meshhook.FirstIDAt(over)))
+	return dropped, errors.Join(errs...)
+}
+
+// deleteExpired deletes the rows for which the condition holds, page by page of the
+// table, so that no lock is held for longer than a moment: a row that has expired
+// may be about to be used again. One that somebody is using is passed over; whoever
+// uses it makes it new, or the janitor finds it in an hour.
+func (db *DB) deleteExpired(ctx context.Context, table, condition string, args ...any) error {
+	var pages int64
+	if err := db.pool.QueryRow(ctx, `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint`, table).Scan(&pages); err != nil {
+		return translate(err, "expiring "+table)
+	}
+	for first := int64(0); first <= pages; first += expiryPages {
+		from, to := fmt.Sprintf("(%d,0)", first), fmt.Sprintf("(%d,0)", first+expiryPages)
+		err := db.inTx(ctx, "expiring "+table, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `
+				DELETE FROM `+table+` WHERE ctid = ANY (ARRAY(
+					SELECT ctid FROM `+table+` WHERE ctid >= $1::text::tid AND ctid < $2::text::tid AND `+condition+` FOR UPDATE SKIP LOCKED))`,
+				append([]any{from, to}, args...)...)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		over := now.Add(-r.Rejected)
-		_, err := tx.Exec(ctx, `DELETE FROM events WHERE status = 'rejected' AND id >= $1 AND id < $2`,
-			meshhook.FirstIDAt(over.Add(-expiryWindow)), meshhook.FirstIDAt(over))
-		return err
-	}))
-	return dropped, errors.Join(errs...)
+	}
+	return nil
+}
+
+// deleteRejected deletes the rejected events with ids from one to before the other,
+// some at a time, and passes over those that are being replayed.
+func (db *DB) deleteRejected(ctx context.Context, from, to meshhook.ID) error {
+	for {
+		count, last := 0, from
+		err := db.inTx(ctx, "expiring events", func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, `
+				DELETE FROM events WHERE id >= $1 AND id < $2 AND id = ANY (ARRAY(
+					SELECT id FROM events WHERE id >= $1 AND id < $2 AND status = 'rejected' ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))
+				RETURNING id`, from, to, expiryBatch)
+			if err != nil {
+				return err
+			}
+			var id meshhook.ID
+			_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+				if count++; bytes.Compare(last[:], id[:]) < 0 {
+					last = id
+				}
+				return nil
+			})
+			return err
+		})
+		if err != nil || count < expiryBatch {
+			return err
+		}
+		from = last
+	}
 }
 
 // oldPartitions lists a table's partitions whose slice ended before the time.

@@ -1,8 +1,11 @@
 package postgres_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,4 +149,66 @@ func TestExpireDoesNotWaitForever(t *testing.T) {
 	dropped, err = h.db.Expire(ctx, time.Now(), retention)
 	require.NoError(t, err)
 	require.Contains(t, dropped, "journal_20200106")
+}
+
+// What is used while it expires is passed over: neither does the janitor wait for
+// it, nor does anybody wait for the janitor.
+func TestExpirePassesOverWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	h := newHouse(t)
+	now := time.Now()
+	// More of each than is deleted at once.
+	h.system(t, `INSERT INTO rate_limits (key, tat, ends, count) SELECT 'key-' || n, now() - interval '1 hour', now() - interval '1 hour', 1 FROM generate_series(1, 20000) n`)
+	held := h.rejected()
+	held.Event.ID = idAt(now.Add(-week - time.Minute))
+	h.record(t, held)
+	h.system(t, `
+		INSERT INTO events SELECT (jsonb_populate_record(e, jsonb_build_object('id',
+			overlay(e.id::text placing lpad(to_hex(n), 4, '0') from 20 for 4)))).* FROM events e, generate_series(1, 1200) n WHERE e.id = $1`, held.Event.ID)
+	intake := func() meshhook.Intake {
+		in := h.intake("again", "{}")
+		in.DedupUntil = now.Add(-time.Second)
+		return in
+	}
+	h.record(t, intake())
+
+	user := h.systemTx(t)
+	for _, sql := range []string{
+		`SELECT FROM events WHERE id = $1 FOR UPDATE`,
+		`SELECT FROM rate_limits WHERE key = 'key-20000' AND $1::uuid IS NOT NULL FOR UPDATE`,
+	} {
+		_, err := user.Exec(ctx, sql, held.Event.ID)
+		require.NoError(t, err)
+	}
+	done := make(chan struct{})
+	var refused error
+	var users sync.WaitGroup
+	users.Go(func() {
+		for ended := false; !ended; {
+			select {
+			case <-done:
+				ended = true
+			default:
+			}
+			within, stop := context.WithTimeout(ctx, 5*time.Second)
+			_, _, notTaken := h.db.TakeRate(within, "key-19999", of100(1))
+			_, notRecorded := h.db.Record(within, intake())
+			refused = errors.Join(refused, notTaken, notRecorded)
+			stop()
+		}
+	})
+	_, err := h.db.Expire(ctx, now, retention)
+	close(done)
+	users.Wait()
+	require.NoError(t, err)
+	require.NoError(t, refused)
+	require.Subset(t, []string{"key-19999", "key-20000"}, rows[string](t, h, `SELECT key FROM rate_limits`))
+	require.Equal(t, []meshhook.ID{held.Event.ID}, rows[meshhook.ID](t, h, `SELECT id FROM events WHERE status = 'rejected'`))
+
+	require.NoError(t, user.Rollback(ctx))
+	_, err = h.db.Expire(ctx, now, retention)
+	require.NoError(t, err)
+	require.Empty(t, rows[meshhook.ID](t, h, `SELECT id FROM events WHERE status = 'rejected'`))
 }
