@@ -79,8 +79,19 @@ func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) 
 	if t.Body == nil {
 		t.Body = []byte(SampleBody)
 	}
+	base, client, err := t.dialer(ctx)
+	if err != nil {
+		return egress.Reply{}, err
+	}
+	defer client.Close()
 	key := signature.Key{Value: secret}
-	method, header, err := Sign(verifier, t.Endpoint, verifier.SignedURL(WebhookURL(t.Config, t.Endpoint.Path), key), t.Body, secret)
+	address := verifier.SignedURL(base+ingress.Prefix+t.Endpoint.Path, key)
+	// Without a public URL the listener goes by the address that it is called at.
+	public := address
+	if t.Config.PublicURL != "" {
+		public = verifier.SignedURL(WebhookURL(t.Config, t.Endpoint.Path), key)
+	}
+	method, header, err := Sign(verifier, t.Endpoint, public, t.Body, secret)
 	if err != nil {
 		return egress.Reply{}, err
 	}
@@ -88,14 +99,7 @@ func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) 
 	for name, values := range t.Header {
 		header[name] = values
 	}
-	base, client, err := t.dialer(ctx)
-	if err != nil {
-		return egress.Reply{}, err
-	}
-	defer client.Close()
-	reply, err := client.Do(ctx, egress.Call{
-		Method: method, URL: verifier.SignedURL(base+ingress.Prefix+t.Endpoint.Path, key), Header: header, Body: t.Body,
-	})
+	reply, err := client.Do(ctx, egress.Call{Method: method, URL: address, Header: header, Body: t.Body})
 	if err != nil {
 		host, _ := listening(t.Listen)
 		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
