@@ -105,8 +105,8 @@ func TestATerminalGetsTablesAndColours(t *testing.T) {
 
 	lines := strings.Split(u.must("webhook list"), "\n")
 	require.Equal(t, []string{
-		"PATH  WORKFLOW  VERIFY  ENABLED  URL",
-		"a     hello     none    yes      http://localhost:4000/hooks/a",
+		"PATH  WORKFLOW  VERIFY       ENABLED  URL",
+		"a     hello     \x1b[33mnone (open)\x1b[0m  yes      http://localhost:4000/hooks/a",
 		"",
 	}, lines)
 	u.must("run cancel " + id)
@@ -166,6 +166,15 @@ func TestDeletingAsks(t *testing.T) {
 	}
 	u.in = "Y\n"
 	require.Equal(t, result{0, "", question + "webhook a deleted\n"}, u.runs("webhook delete a"))
+
+	u.must("project create shop")
+	const whole = "Delete the project shop with its webhooks, workflows, secrets and tokens, and all its events and runs? [y/N] "
+	u.in = "\n"
+	require.Equal(t, result{1, "", whole + "nothing was deleted\n"}, u.runs("project delete shop"))
+	u.in = "yes\n"
+	require.Equal(t, result{0, "", whole + "project shop deleted\n"}, u.runs("project delete shop"))
+	r := u.runs("project delete default")
+	require.Equal(t, 4, r.code, "it does not ask before it refuses: %s", r.err)
 }
 
 // interrupter ends a context once a question is asked.

@@ -59,7 +59,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"event": "", "event list": "code cursor dedup-key from limit since status until webhook where", "event show": "body curl", "event replay": "code cursor force rate since status until version webhook workflow yes",
 		"schema": "", "schema check": "body event file", "schema infer": "limit since webhook",
 		"secret": "", "secret set": "value value-env value-file value-stdin", "secret list": "", "secret delete": "",
-		"project": "", "project create": "", "project list": "",
+		"project": "", "project create": "", "project list": "", "project delete": "yes",
 		"token": "", "token create": "expires-in name role", "token list": "", "token revoke": "",
 		"audit": "", "audit list": "action actor limit since",
 		"tail": "kind plain since status webhook workflow", "expr": "event file",
