@@ -4,7 +4,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -249,6 +251,36 @@ func uuid(t *testing.T, text string) meshhook.ID {
 	id, err := meshhook.ParseID(text)
 	require.NoError(t, err)
 	return id
+}
+
+// A deleted project's door is closed, its tokens open nothing, and its paths are free.
+func TestADeletedProjectIsGone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	shop, err := h.db.CreateProject(t.Context(), "shop", "cli:ann@host")
+	require.NoError(t, err)
+	project := h.db.Tenant(shop.ID)
+	applyHello(t, project)
+	token := newToken(t, project, "shop", meshhook.RoleAdmin, nil)
+	const webhook = `{"url_path":"door","workflow_id":"hello","verification":{"scheme":"none"}}`
+	require.Equal(t, 201, h.as(t, token, "POST", "/api/webhooks", webhook).status)
+	h.event(t, "door", `{"n":1}`)
+	require.Equal(t, 404, h.admin(t, "GET", "/api/webhooks/door", "").status)
+
+	h.want(t, 200, "DELETE", "/api/projects/"+shop.ID.String(), "")
+	require.Eventually(t, func() bool { return h.as(t, token, "GET", "/api/webhooks", "").status == 401 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+h.daemon.Addr("ingress")+"/hooks/door", strings.NewReader("{}"))
+		require.NoError(t, err)
+		answer, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode == 404
+	}, patience, 10*time.Millisecond)
+	require.Equal(t, 201, h.admin(t, "POST", "/api/webhooks", webhook).status)
+	h.event(t, "door", `{"n":2}`)
+	items, _ := h.list(t, "/api/events?webhook=door")
+	require.Len(t, items, 1)
 }
 
 func TestSecretsTokensProjectsAndTheAuditLog(t *testing.T) {

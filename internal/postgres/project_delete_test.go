@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -110,4 +111,57 @@ func TestSomeProjectsCannotBeDeleted(t *testing.T) {
 	list, err := h.project.Endpoints(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 1)
+}
+
+// A daemon that holds a run of a project loses it, and leaves nothing behind.
+func TestARunOfADeletedProjectIsLost(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
+	require.NoError(t, err)
+	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme.start(t, "{}")
+	held := acme.claim(t, meshhook.NewID())
+	_, err = h.db.DeleteProject(ctx, "acme", "cli:ann@host")
+	require.NoError(t, err)
+	requireCode(t, meshhook.CodeLeaseLost, h.db.Move(ctx, move(held, meshhook.RunSucceeded, step("a", meshhook.StepSucceeded, "1", time.Now()))))
+	for _, table := range []string{"runs", "run_steps", "journal"} {
+		require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, made.ID)[0], table)
+	}
+}
+
+// Of several who delete a project at once, each hears that it is gone, and it is
+// written down once.
+func TestAProjectIsDeletedOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
+	require.NoError(t, err)
+	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme.recordMany(t, 50)
+	errs := make(chan error)
+	const hands = 4
+	for range hands {
+		go func() { _, err := h.db.DeleteProject(ctx, made.ID.String(), "cli:ann@host"); errs <- err }()
+	}
+	for range hands {
+		if err := <-errs; err != nil {
+			requireCode(t, meshhook.CodeNotFound, err)
+		}
+	}
+	log, err := h.project.AuditLog(ctx, meshhook.AuditFilter{Action: meshhook.AuditProjectDeleted})
+	require.NoError(t, err)
+	require.Len(t, log, 1)
+}
+
+func TestDeletingAProjectNeedsADatabase(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, err := h.db.CreateProject(t.Context(), "acme", "cli:ann@host")
+	require.NoError(t, err)
+	h.db.Close()
+	_, err = h.db.DeleteProject(t.Context(), "acme", "cli:ann@host")
+	requireCode(t, meshhook.CodeUnavailable, err)
 }
