@@ -20,10 +20,10 @@
 //     and the database grants it only to a daemon that has no other beside it. Both
 //     are decided under one lock, so that of two daemons that start together, none
 //     or one has it.
-//   - A daemon that finds another one alone admits nothing against a limit before
-//     that one has written its counters into the table and given the lease up, which
-//     takes as long as the ring of a bell; or until the lease has run out, where
-//     that one is dead.
+//   - A daemon that finds another one alone waits until that one has written its
+//     counters into the table and given the lease up, which takes as long as the ring
+//     of a bell. A request waits for that 300 ms at most, since its sender is owed an
+//     answer; whatever comes after it, until more is known, is counted in the table.
 //   - A daemon that becomes the only one takes the lease first and the table's
 //     counters after it, and then counts on in memory from there.
 //   - A daemon that stops writes its counters into the table.
@@ -32,6 +32,10 @@
 //
 // What is not promised: the counters of a daemon that is killed while it is alone
 // are lost with it, and a crash of the database server empties the table (it is
-// unlogged); both forgive one period at most. While the database does not answer,
-// each daemon counts for itself.
+// unlogged); both forgive one period at most. A daemon that is alone and alive, but
+// takes longer than those 300 ms to hand over, counts in its memory beside the
+// others' table until it does, or until its lease is over, which is 5 s at most: in
+// that time each of the two admits up to the limit, and what they have admitted
+// counts from then on by the one who admitted more. While the database does not
+// answer, each daemon counts for itself.
 package limit

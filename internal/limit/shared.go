@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -50,4 +51,24 @@ func (s shared) reset(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
 	defer cancel()
 	return s.table.ResetRate(ctx, key)
+}
+
+// wary is the book while it is not known which one counts: the table, together with
+// this process's own memory, so that what it counted there is not forgiven. Both
+// are merged later by what is stricter, which counts nothing twice.
+type wary struct{ own, table book }
+
+func (w wary) take(ctx context.Context, key string, t meshhook.RateTake) (meshhook.RateStanding, bool, error) {
+	if s, taken, err := w.own.take(ctx, key, t); err != nil || !taken {
+		return s, taken, err
+	}
+	return w.table.take(ctx, key, t)
+}
+
+func (w wary) peek(ctx context.Context, key string) (meshhook.RateStanding, error) {
+	return w.table.peek(ctx, key)
+}
+
+func (w wary) reset(ctx context.Context, key string) error {
+	return errors.Join(w.own.reset(ctx, key), w.table.reset(ctx, key))
 }

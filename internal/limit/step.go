@@ -7,8 +7,11 @@ import (
 
 const (
 	// leaseAlone is how long a daemon may count in memory after the database was
-	// asked: also the longest that another one waits for a dead one.
+	// asked: also the longest that another one does not know whether it is dead.
 	leaseAlone = 5 * time.Second
+	// defaultPatience is how long a request waits to know where it is counted. A
+	// daemon that is alive hands over in a few milliseconds.
+	defaultPatience = 300 * time.Millisecond
 	// holdsAlone and holdsTogether are how long this machine trusts what it was
 	// told, from the moment before it asked. They are shorter than what the database
 	// goes by (the lease, and the 15 s for which a silent daemon counts as alive), so
@@ -51,6 +54,7 @@ func (s *Store) Step(ctx context.Context) (more bool, err error) {
 	if err != nil && !time.Now().Before(s.until) {
 		s.state = cutOff
 	}
+	s.tired = s.tired && !s.knows()
 	return false, err
 }
 

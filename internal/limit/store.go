@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ulule/limiter/v3"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	Table Table
 	// Daemon is the id under which this daemon is in the database's list.
 	Daemon meshhook.ID
+	// Patience is how long a request waits at most to know where it is counted; 0
+	// takes 300 ms.
+	Patience time.Duration
 	// OnError hears of each count that the database could not keep, and of nothing
 	// else: the request was counted in memory. It may be nil.
 	OnError func(error)
@@ -41,17 +45,23 @@ type Options struct {
 //
 // It is safe for concurrent use. One loop calls Step.
 type Store struct {
-	where   string
-	table   Table
-	daemon  meshhook.ID
-	onError func(error)
-	memory  *memory
-	known   *known
+	where    string
+	table    Table
+	daemon   meshhook.ID
+	patience time.Duration
+	onError  func(error)
+	memory   *memory
+	known    *known
+	// peeks are the questions of Peek under way, by key.
+	peeks singleflight.Group
 
 	// mu is held for reading while a request is counted, so that a change from
 	// one book to the other waits for those under way.
 	mu    sync.RWMutex
 	state state
+	// tired tells that a request has waited in vain to know the state. Until that is
+	// known again, no other one waits.
+	tired bool
 	// until is when the state is over, by this machine's clock, if no Step has
 	// confirmed it.
 	until time.Time
@@ -72,8 +82,11 @@ const (
 // New returns a Store. Until its first Step it counts nothing, except for Memory.
 func New(o Options) *Store {
 	s := &Store{
-		where: o.Where, table: o.Table, daemon: o.Daemon, onError: o.OnError,
+		where: o.Where, table: o.Table, daemon: o.Daemon, patience: o.Patience, onError: o.OnError,
 		memory: newMemory(), known: newKnown(), stepped: make(chan struct{}),
+	}
+	if s.patience == 0 {
+		s.patience = defaultPatience
 	}
 	if s.onError == nil {
 		s.onError = func(error) {}
@@ -87,7 +100,9 @@ func New(o Options) *Store {
 // NewMemory returns a Store that counts for this process alone.
 func NewMemory() *Store { return New(Options{Where: Memory}) }
 
-// Get counts one request.
+// Get counts one request. It waits only where it is not known yet where requests
+// are counted. A ctx that has ended keeps it from that: then it returns the error of
+// ctx, and nothing is counted.
 func (s *Store) Get(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	return s.Increment(ctx, key, 1, rate)
 }
@@ -130,14 +145,19 @@ func (s *Store) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 	if stands, is := s.known.recent(key, now); is {
 		return r.standing(now, stands), nil
 	}
-	stands, err := s.peeking().peek(ctx, key)
-	if err != nil {
-		s.onError(err)
-		stands, _ = s.memory.peek(ctx, key) // it cannot fail
-	}
-	now = time.Now()
-	s.known.see(key, now, stands)
-	return r.standing(now, stands), nil
+	// A flood is one question in a second, and not one of each that finds the last
+	// answer too old.
+	told, _, _ := s.peeks.Do(key, func() (any, error) { // it returns no error
+		stands, err := s.peeking().peek(ctx, key)
+		if err != nil {
+			s.onError(err)
+			stands, _ = s.memory.peek(ctx, key) // it cannot fail
+		}
+		s.known.see(key, time.Now(), stands)
+		return stands, nil
+	})
+	stands, _ := told.(meshhook.RateStanding)
+	return r.standing(time.Now(), stands), nil
 }
 
 // Reset forgets what was counted.
@@ -175,43 +195,58 @@ func (s *Store) counting(ctx context.Context, fn func(book) error) error {
 }
 
 // book returns the book that counts now, and holds it open until done is called.
-// While that is not known it waits for a Step, which knows after the lease of
-// another daemon at the latest. After that, there is nothing better than the table.
+// While that is not known it waits for a Step that knows, but not for long: senders
+// are owed an answer.
 func (s *Store) book(ctx context.Context) (b book, done func(), err error) {
 	var patience <-chan time.Time
 	for {
 		s.mu.RLock()
-		valid := time.Now().Before(s.until)
 		switch {
-		case s.state == alone && valid, s.state == cutOff:
-			return s.memory, s.mu.RUnlock, nil
-		case s.state == together && valid:
-			return shared{s.table}, s.mu.RUnlock, nil
+		case s.knows():
+			return s.current(), s.mu.RUnlock, nil
+		case s.tired:
+			return wary{s.memory, shared{s.table}}, s.mu.RUnlock, nil
 		}
 		stepped := s.stepped
 		s.mu.RUnlock()
 		if patience == nil {
-			timer := time.NewTimer(leaseAlone + time.Second)
+			timer := time.NewTimer(s.patience)
 			defer timer.Stop()
 			patience = timer.C
 		}
 		select {
 		case <-stepped:
 		case <-patience:
-			s.mu.RLock()
-			return shared{s.table}, s.mu.RUnlock, nil
+			s.tire()
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
 		}
 	}
 }
 
-// peeking is the book to look into; nothing hangs on its being the one that counts.
-func (s *Store) peeking() book {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+// knows tells whether it is known where requests are counted. The caller holds mu.
+func (s *Store) knows() bool {
+	return s.state == cutOff || s.state != joining && time.Now().Before(s.until)
+}
+
+// current is the book of the state. The caller holds mu.
+func (s *Store) current() book {
 	if s.state == alone || s.state == cutOff {
 		return s.memory
 	}
 	return shared{s.table}
+}
+
+// tire has nobody wait for a Step any more, unless there has been one just now.
+func (s *Store) tire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tired = !s.knows()
+}
+
+// peeking is the book to look into; nothing hangs on its being the one that counts.
+func (s *Store) peeking() book {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.current()
 }

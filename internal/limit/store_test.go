@@ -186,10 +186,22 @@ type member struct {
 	db *postgres.DB
 }
 
+// member is a daemon whose requests wait until it is known where they are counted.
 func (f fleet) member(where string) member {
 	f.t.Helper()
+	return f.join(where, time.Minute)
+}
+
+// patient is a daemon whose requests wait for so long.
+func (f fleet) patient(most time.Duration) member {
+	f.t.Helper()
+	return f.join(limit.Auto, most)
+}
+
+func (f fleet) join(where string, patience time.Duration) member {
+	f.t.Helper()
 	m := member{id: meshhook.NewID(), db: pgtest.Open(f.t, f.dsn)}
-	m.Store = limit.New(limit.Options{Where: where, Table: m.db, Daemon: m.id})
+	m.Store = limit.New(limit.Options{Where: where, Table: m.db, Daemon: m.id, Patience: patience})
 	require.NoError(f.t, m.db.Beat(f.t.Context(), meshhook.Daemon{ID: m.id, Host: "h", PID: 1, Version: "test", Roles: []string{"ingress"}}))
 	m.step(f.t)
 	return m
@@ -370,31 +382,107 @@ func TestDaemonsThatStartTogetherShareOneQuota(t *testing.T) {
 }
 
 // A daemon that is killed while it is alone leaves a lease behind. The next one
-// waits for its end, and not longer.
+// answers all the same, after its patience at first and then at once, and forgives
+// nothing of what it counts meanwhile.
 func TestADeadDaemonsLeaseEnds(t *testing.T) {
 	t.Parallel()
-	f := fleet{t, pgtest.URL(t)}
+	f, r := fleet{t, pgtest.URL(t)}, rate(10, time.Hour)
 	f.member(limit.Auto)
-	two := f.member(limit.Auto)
+	two := f.patient(100 * time.Millisecond)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := two.Get(gone, "k", r)
+	require.ErrorIs(t, err, context.Canceled, "who cannot wait is not counted")
 	begin := time.Now()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = two.Get(context.Background(), "k", rate(1, time.Hour))
-	}()
+	require.Equal(t, int64(2), countLeft(t, two, "waits")+1)
+	require.GreaterOrEqual(t, time.Since(begin), 100*time.Millisecond)
+	for range 6 {
+		_, err = two.Get(gone, "k", r)
+		require.NoError(t, err, "nobody waits any more")
+	}
+	require.NoError(t, two.db.ResetRate(t.Context(), "k"))
+	q, err := two.Get(gone, "k", r)
+	require.NoError(t, err)
+	require.Equal(t, int64(9), q.Remaining, "the table counts")
+	for range 3 {
+		_, err = two.Get(gone, "k", r)
+		require.NoError(t, err)
+	}
+	q, err = two.Get(gone, "k", r)
+	require.NoError(t, err)
+	require.True(t, q.Reached, "but what was counted here before is not forgiven")
+	_, err = two.Reset(t.Context(), "k", r)
+	require.NoError(t, err)
+	require.Equal(t, int64(10), admitted(t, two.Store, "k", r))
+
 	require.Eventually(t, func() bool {
 		two.step(t)
-		select {
-		case <-ended:
-			return true
-		default:
-			return false
-		}
+		m, err := two.db.Muster(t.Context(), two.id, 0)
+		return err == nil && m.OtherAlone == 0
 	}, 20*time.Second, 50*time.Millisecond)
-	require.Greater(t, time.Since(begin), 4*time.Second)
-	m, err := two.db.Muster(t.Context(), two.id, 0)
+	two.step(t)
+	require.Equal(t, int64(0), admitted(t, two.Store, "k", r))
+	rates, err := two.db.Rates(t.Context())
 	require.NoError(t, err)
-	require.Zero(t, m.OtherAlone)
+	require.Equal(t, int64(1), rates["waits"].Count, "merging it counts nothing twice")
+}
+
+// A daemon that is alone and slow to hand over counts beside the other's table, each
+// up to the limit; after it nobody gets more.
+func TestASlowDaemonAdmitsItsOwnLimitAtMost(t *testing.T) {
+	t.Parallel()
+	f, r := fleet{t, pgtest.URL(t)}, rate(10, 24*time.Hour)
+	one := f.member(limit.Auto)
+	two := f.patient(time.Millisecond)
+	require.Equal(t, int64(10), admitted(t, two.Store, "k", r))
+	for range 7 {
+		q, err := one.Get(t.Context(), "k", r)
+		require.NoError(t, err)
+		require.False(t, q.Reached)
+	}
+	one.step(t)
+	two.step(t)
+	require.Zero(t, admittedTogether(t, r, one, two))
+}
+
+// slow is a table that answers Rate only when it is let.
+type slow struct {
+	limit.Table
+	asked atomic.Int64
+	let   chan struct{}
+}
+
+func (s *slow) Rate(ctx context.Context, key string) (meshhook.RateStanding, error) {
+	s.asked.Add(1)
+	<-s.let
+	return s.Table.Rate(ctx, key)
+}
+
+// Those who find the last answer too old ask for a new one together.
+func TestPeeksAtOnceAreOneQuestion(t *testing.T) {
+	t.Parallel()
+	m := fleet{t, pgtest.URL(t)}.member(limit.Postgres)
+	table := &slow{Table: m.db, let: make(chan struct{})}
+	s := limit.New(limit.Options{Where: limit.Postgres, Table: table, Daemon: m.id})
+	_, err := s.Step(t.Context())
+	require.NoError(t, err)
+	const peeks = 50
+	var begun atomic.Int64
+	var group errgroup.Group
+	for range peeks {
+		group.Go(func() error {
+			begun.Add(1)
+			q, err := s.Peek(context.Background(), "k", rate(5, time.Hour))
+			if err == nil && q.Remaining != 5 {
+				err = fmt.Errorf("%d remain", q.Remaining)
+			}
+			return err
+		})
+	}
+	require.Eventually(t, func() bool { return begun.Load() == peeks && table.asked.Load() > 0 }, 10*time.Second, time.Millisecond)
+	close(table.let)
+	require.NoError(t, group.Wait())
+	require.Equal(t, int64(1), table.asked.Load())
 }
 
 // A flood over the limit costs no query, in whatever book it is counted.
