@@ -183,6 +183,10 @@ func (d *Daemon) wire(ctx context.Context) error {
 	return d.join(ctx)
 }
 
+// joinPatience is how long a daemon that starts waits for one that counts in its
+// memory to hand its counters over; one that is dead does not.
+const joinPatience = time.Second
+
 // join makes the daemon known before it serves, and finds out who else does: what
 // others count in their memory they have to share from now on.
 func (d *Daemon) join(ctx context.Context) error {
@@ -193,8 +197,7 @@ func (d *Daemon) join(ctx context.Context) error {
 	if !d.does(roleIngress) {
 		return nil
 	}
-	_, err := d.limits.Step(ctx)
-	return err
+	return d.limits.Join(ctx, joinPatience)
 }
 
 // leave takes the daemon from the list, so that one that is left alone knows it,

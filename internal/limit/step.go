@@ -18,6 +18,8 @@ const (
 	// that the clocks of the two may run differently by a tenth.
 	holdsAlone    = 4500 * time.Millisecond
 	holdsTogether = 10 * time.Second
+	// joinEvery is how often Join asks.
+	joinEvery = 20 * time.Millisecond
 	// stepTimeout bounds the questions of one Step.
 	stepTimeout = 2 * time.Second
 )
@@ -56,6 +58,27 @@ func (s *Store) Step(ctx context.Context) (more bool, err error) {
 	}
 	s.tired = s.tired && !s.knows()
 	return false, err
+}
+
+// Join takes Steps until it is known where requests are counted, for the time most
+// at the longest. A daemon calls it before it serves: who waits then is no sender.
+func (s *Store) Join(ctx context.Context, most time.Duration) error {
+	for begin := time.Now(); ; {
+		if _, err := s.Step(ctx); err != nil || s.settled() || time.Since(begin) >= most {
+			return err
+		}
+		select {
+		case <-time.After(joinEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Store) settled() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.knows()
 }
 
 // tell wakes those who wait to know which book counts.

@@ -445,6 +445,25 @@ func TestASlowDaemonAdmitsItsOwnLimitAtMost(t *testing.T) {
 	require.Zero(t, admittedTogether(t, r, one, two))
 }
 
+// A daemon that starts waits for the counters of the one that is there, and not
+// for ever for one that is dead.
+func TestJoinWaitsForTheHandover(t *testing.T) {
+	t.Parallel()
+	f, r := fleet{t, pgtest.URL(t)}, rate(10, 24*time.Hour)
+	one := f.member(limit.Auto)
+	require.Equal(t, int64(10), admitted(t, one.Store, "k", r))
+	two := f.patient(time.Millisecond)
+	require.NoError(t, two.Join(t.Context(), time.Millisecond), "it is not known yet")
+	joined := make(chan error, 1)
+	go func() { joined <- two.Join(context.Background(), time.Minute) }()
+	one.step(t)
+	require.NoError(t, <-joined)
+	require.Equal(t, int64(0), admitted(t, two.Store, "k", r))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, two.Join(over, time.Minute))
+}
+
 // slow is a table that answers Rate only when it is let.
 type slow struct {
 	limit.Table
