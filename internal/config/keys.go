@@ -53,7 +53,7 @@ func Keys() []Key {
 		{Name: "ingress.max_in_flight", Default: "1024", Help: "Requests worked on at once; more are told to come again."},
 		{Name: "schema.engine", Default: "auto", Help: "What checks payloads: auto, qri (a schema outside its subset is refused) or strict."},
 		{Name: "schema.assert_formats", Default: "false", Help: "Whether format in a schema is a condition (true) or an annotation (false)."},
-		{Name: "ingress.max_connections", Default: "10000", Help: "Connections of the public listener at once; more wait."},
+		{Name: "ingress.max_connections", Default: "10000", Help: "Connections of the public listener at once. One more takes the place of one that is idle, or waits."},
 		{Name: "ingress.read_timeout", Default: "1m", Help: "How long a request may take to arrive whole."},
 		{Name: "limits.store", Default: "auto", Help: "Where rate limits are counted: postgres, memory (each daemon for itself), or auto: memory while one daemon alone takes webhooks in, else postgres."},
 		{Name: "limits.failed_verifications", Default: "60/minute", Help: "Wrong signatures of one sender address; beyond that it hears 429 and nothing is stored. none: no limit."},

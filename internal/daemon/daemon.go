@@ -176,6 +176,9 @@ func (d *Daemon) wire(ctx context.Context) error {
 	for _, s := range d.servers {
 		s.Server = d.newServer(s.role)
 		s.secure = s.TLSConfig != nil
+		if l, is := s.listener.(*boundedListener); is {
+			s.ConnState = l.observe
+		}
 	}
 	if _, err := d.ingress.Refresh(ctx); err != nil {
 		return err

@@ -228,24 +228,67 @@ func TestARefusalComesBeforeTheBody(t *testing.T) {
 	require.Contains(t, line, "100 Continue")
 }
 
-// More connections than allowed wait; one that ends makes room.
+// asked is a connection on which one request has been answered: it is idle.
+func (w wire) asked() wire {
+	w.t.Helper()
+	w.send("%sContent-Length: 2\r\n\r\n{}", head)
+	require.Equal(w.t, http.StatusAccepted, w.answer().status)
+	return w
+}
+
+// busy has the server wait for the body of a request.
+func (w wire) busy() wire {
+	w.t.Helper()
+	w.send("%sContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", head)
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+		line, err := w.reader.ReadString('\n')
+		require.NoError(w.t, err)
+		require.Equal(w.t, want, line)
+	}
+	return w
+}
+
+// More connections than allowed wait while all have something to do; one that ends
+// makes room.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	d, _ := wired(t, "MESHHOOK_INGRESS_MAX_CONNECTIONS=2")
 	var open []wire
 	for range 2 {
-		w := dial(t, d)
-		w.send("%sContent-Length: 2\r\n\r\n{}", head)
-		require.Equal(t, http.StatusAccepted, w.answer().status)
-		open = append(open, w)
+		open = append(open, dial(t, d).asked().busy())
 	}
 	third := dial(t, d)
 	third.send("%sContent-Length: 2\r\n\r\n{}", head)
-	require.NoError(t, third.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
+	require.NoError(t, third.SetReadDeadline(time.Now().Add(1500*time.Millisecond)))
 	_, err := third.reader.Peek(1)
 	require.ErrorContains(t, err, "timeout")
 	require.NoError(t, third.SetReadDeadline(time.Now().Add(20*time.Second)))
 	require.NoError(t, open[0].Close())
 	third.reader.Reset(third)
 	require.Equal(t, http.StatusAccepted, third.answer().status)
+	open[1].send("{}")
+	require.Equal(t, http.StatusAccepted, open[1].answer().status, "whoever sends is not cut off")
+}
+
+// Whoever holds connections without using them shuts nobody out: the one that has
+// been quiet the longest makes room, whether it has sent anything or not.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	t.Parallel()
+	d, _ := wired(t, "MESHHOOK_INGRESS_MAX_CONNECTIONS=3")
+	silent := dial(t, d)
+	first, second := dial(t, d).asked(), dial(t, d).asked()
+	begin := time.Now()
+	third := dial(t, d).asked()
+	require.Less(t, time.Since(begin), 5*time.Second)
+	require.Empty(t, silent.ended())
+	first.asked() // so the second one is quiet the longest now
+
+	first.busy()
+	fourth := dial(t, d).asked()
+	require.Empty(t, second.ended())
+	fourth.busy()
+	dial(t, d).asked()
+	require.Empty(t, third.ended())
+	first.send("{}")
+	require.Equal(t, http.StatusAccepted, first.answer().status, "whoever sends is not cut off")
 }
