@@ -91,6 +91,20 @@ func TestTheListenerSpeaksTLS(t *testing.T) {
 	}
 }
 
+// A connection of HTTP/2 without streams is idle, and makes room for another one.
+func TestIdleHTTP2MakesRoom(t *testing.T) {
+	t.Parallel()
+	d, files := secured(t, "MESHHOOK_INGRESS_MAX_CONNECTIONS=1")
+	for range 3 {
+		c := client(t, files)
+		c.Timeout = 15 * time.Second
+		status, protocol, err := postTLS(c, d)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, status)
+		require.Equal(t, "HTTP/2.0", protocol)
+	}
+}
+
 // HTTP/2 is bounded by what the server says of itself, and is not spoken in clear.
 func TestHTTP2HasItsLimits(t *testing.T) {
 	t.Parallel()
