@@ -47,7 +47,11 @@ func ParseRateLimit(text string) (RateLimit, error) {
 			return RateLimit{}, rateError(text)
 		}
 	}
-	return RateLimit{Limit: limit, Period: time.Duration(count) * unit}, nil
+	rate := RateLimit{Limit: limit, Period: time.Duration(count) * unit}
+	if rate.Period/time.Duration(limit) < time.Microsecond {
+		return RateLimit{}, Errorf(CodeInvalid, "%q is more than 1000000 requests a second, which cannot be counted; write a lower rate, or none", text)
+	}
+	return rate, nil
 }
 
 func rateError(text string) error {

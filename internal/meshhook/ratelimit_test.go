@@ -40,7 +40,8 @@ func TestParseRateLimit(t *testing.T) {
 		{"8/90s", 8, 90 * time.Second, "8/90s"},
 		{"8/60s", 8, time.Minute, "8/minute"},
 		{" 1 / minute ", 1, time.Minute, "1/minute"},
-		{"999999999999/d", 999_999_999_999, day, "999999999999/day"},
+		{"999999999999/30d", 999_999_999_999, 30 * day, "999999999999/30d"},
+		{"1000000/s", 1_000_000, time.Second, "1000000/second"}, // the most that is counted
 		{"1/106751d", 1, 106_751 * day, "1/106751d"}, // the most that a time.Duration holds
 	}
 	for _, test := range tests {
@@ -58,7 +59,7 @@ func TestParseRateLimitRefuses(t *testing.T) {
 	t.Parallel()
 	bad := []string{
 		"", "100", "/minute", "100/", "100//minute", "0/minute", "-1/minute", "1.5/minute", "1e3/minute", "1/0m", "1/-5m",
-		"1/fortnight", "1/5", "1/1.5h", "1000000000000/s", "1/106752d", "1/99999999999999999999s",
+		"1/fortnight", "1/5", "1/1.5h", "1000000000000/30d", "1/106752d", "1/99999999999999999999s",
 		"100/ms", "100/us", "100/ss", "5/hs", // no millisecond that is taken for a minute
 		"1/minute\n2/s", "1/m m", "٣/minute", "1  /  minute", "100 per minute",
 	}
@@ -67,6 +68,16 @@ func TestParseRateLimitRefuses(t *testing.T) {
 		require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err), text)
 		require.ErrorContains(t, err, "is not a rate limit; write it like 100/minute, 10/s or 5/15m")
 		require.Equal(t, meshhook.RateLimit{}, limit)
+	}
+}
+
+// What is finer than the counters would be another rate than the one that was written.
+func TestParseRateLimitRefusesWhatCannotBeCounted(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"1000001/s", "2000000/s", "60000001/minute", "999999999999/d"} {
+		_, err := meshhook.ParseRateLimit(text)
+		require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err), text)
+		require.ErrorContains(t, err, "is more than 1000000 requests a second, which cannot be counted; write a lower rate, or none")
 	}
 }
 
@@ -81,9 +92,10 @@ func TestRateLimitRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour, day}).Draw(t, "unit")
+		period := unit * time.Duration(rapid.Int64Range(1, 1_000_000_000/int64(unit/time.Second)).Draw(t, "count"))
 		want := meshhook.RateLimit{
-			Limit:  rapid.Int64Range(1, 999_999_999_999).Draw(t, "limit"),
-			Period: unit * time.Duration(rapid.Int64Range(1, 1_000_000_000/int64(unit/time.Second)).Draw(t, "count")),
+			Limit:  rapid.Int64Range(1, min(999_999_999_999, period.Microseconds())).Draw(t, "limit"),
+			Period: period,
 		}
 		got, err := meshhook.ParseRateLimit(want.String())
 		require.NoError(t, err)
