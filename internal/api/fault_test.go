@@ -39,8 +39,8 @@ func (v view) Replay(context.Context, meshhook.Replay) (meshhook.Run, error) {
 	return meshhook.Run{}, v.replayed
 }
 
-func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte) (api.Tested, error) {
-	return api.Tested{}, nil
+func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte) (meshhook.Tested, error) {
+	return meshhook.Tested{}, nil
 }
 
 func (v view) SearchEvents(ctx context.Context, f meshhook.EventFilter, _ string, limit int) ([]meshhook.Event, meshhook.ID, error) {

@@ -45,7 +45,7 @@ type Webhooks interface {
 	DeleteEndpoint(ctx context.Context, pathOrID string) error
 	RotateEndpointSecret(ctx context.Context, pathOrID string, secret meshhook.Secret, grace time.Duration) error
 	// TestEndpoint sends a signed request to the daemon's own listener.
-	TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (Tested, error)
+	TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (meshhook.Tested, error)
 }
 
 // Events is the part of Project that is about events.

@@ -311,19 +311,12 @@ type testBody struct {
 	Headers map[string]string `json:"headers,omitempty" doc:"Further headers to send."`
 }
 
-// Tested is the answer that a webhook gave to a test.
-type Tested struct {
-	Status     int    `json:"status"`
-	Body       string `json:"body"`
-	DurationMS int64  `json:"duration_ms"`
-}
-
 // testWebhook goes through the public door like every request: what it answers is
 // what a sender would get, a refusal too, and the event is logged.
-func testWebhook(ctx context.Context, c *call, body *testBody) (Tested, error) {
+func testWebhook(ctx context.Context, c *call, body *testBody) (meshhook.Tested, error) {
 	e, _, err := c.project.Endpoint(ctx, c.name())
 	if err != nil {
-		return Tested{}, err
+		return meshhook.Tested{}, err
 	}
 	header := http.Header{}
 	for name, value := range body.Headers {

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/profullstack/meshhook/internal/daemon"
-	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/tail"
@@ -70,13 +69,6 @@ that it listens on, and print the answer. It exits with 1 unless the answer is a
 	return cmd
 }
 
-// webhookTested is the answer of 'webhook test'.
-type webhookTested struct {
-	Status     int    `json:"status"`
-	Body       string `json:"body"`
-	DurationMS int64  `json:"duration_ms"`
-}
-
 func runWebhookTest(ctx context.Context, a *app, o *webhookTestOptions) error {
 	extra, err := parseHeaders(o.headers)
 	if err != nil {
@@ -88,13 +80,13 @@ func runWebhookTest(ctx context.Context, a *app, o *webhookTestOptions) error {
 			return err
 		}
 	}
-	var reply egress.Reply
+	var tested meshhook.Tested
 	err = a.inProject(ctx, func(ctx context.Context, s *session) error {
 		e, _, err := s.project.Endpoint(ctx, o.path)
 		if err != nil {
 			return err
 		}
-		reply, err = s.db.SendTest(ctx, daemon.Test{
+		tested, err = s.db.SendTest(ctx, daemon.Test{
 			Config: s.config, Listen: s.config.Listen, Endpoint: e, Header: extra, Body: body, Version: version,
 		})
 		return err
@@ -102,16 +94,15 @@ func runWebhookTest(ctx context.Context, a *app, o *webhookTestOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.printReply(reply)
+	return a.printTested(tested)
 }
 
-func (a *app) printReply(reply egress.Reply) error {
-	answer := webhookTested{reply.Status, string(reply.Body), reply.Duration.Milliseconds()}
-	err := a.print(answer, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%d %s\n%s\n", reply.Status, http.StatusText(reply.Status), tail.Clean(strings.TrimRight(answer.Body, "\n")))
+func (a *app) printTested(tested meshhook.Tested) error {
+	err := a.print(tested, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%d %s\n%s\n", tested.Status, http.StatusText(tested.Status), tail.Clean(strings.TrimRight(tested.Body, "\n")))
 		return err
 	})
-	if err == nil && reply.Status >= 300 {
+	if err == nil && tested.Status >= 300 {
 		err = errSaid
 	}
 	return err

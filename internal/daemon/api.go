@@ -57,19 +57,19 @@ func (t tenant) Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, er
 
 // TestEndpoint sends a signed request to this daemon's public listener, or, where
 // it has none, to that of the daemon beside it.
-func (t tenant) TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (api.Tested, error) {
+func (t tenant) TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (meshhook.Tested, error) {
 	d := t.daemon
 	listen := d.Addr(roleIngress)
 	if listen == "" {
 		listen = d.config.Listen
 	}
-	reply, err := d.db.SendTest(ctx, Test{
+	tested, err := d.db.SendTest(ctx, Test{
 		Config: d.config, Listen: listen, Endpoint: e, Header: header, Body: body, Version: d.version,
 	})
 	if meshhook.ErrorCode(err) == meshhook.CodeInternal {
 		err = meshhook.Errorf(meshhook.CodeConflict, "the test could not be sent: %w", err)
 	}
-	return api.Tested{Status: reply.Status, Body: string(reply.Body), DurationMS: reply.Duration.Milliseconds()}, err
+	return tested, err
 }
 
 // guarded lets a request through that has the token; without a token to have,

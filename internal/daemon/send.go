@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -66,22 +67,29 @@ type Test struct {
 	Version string
 }
 
-// SendTest signs the request with the webhook's newest secret and sends it.
-func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) {
-	secret, err := db.liveSecret(ctx, t.Endpoint.ID)
+// SendTest signs the request with the webhook's newest secret and sends it. Errors:
+// CodeInvalid for a header that cannot be sent, and for a scheme by which only the
+// provider can sign; CodeInternal where no daemon answers.
+func (db *Database) SendTest(ctx context.Context, t Test) (meshhook.Tested, error) {
+	// With the rights of the endpoint's project, and no other's.
+	live, err := db.Tenant(t.Endpoint.ProjectID).LiveEndpoint(ctx, t.Endpoint.ID.String())
 	if err != nil {
-		return egress.Reply{}, err
+		return meshhook.Tested{}, err
+	}
+	var secret meshhook.Secret
+	if len(live.Secrets) > 0 {
+		secret = live.Secrets[0].Value // the newest comes first
 	}
 	verifier, err := signature.New(t.Endpoint.Verification)
 	if err != nil {
-		return egress.Reply{}, err
+		return meshhook.Tested{}, err
 	}
 	if t.Body == nil {
 		t.Body = []byte(SampleBody)
 	}
 	base, client, err := t.dialer(ctx)
 	if err != nil {
-		return egress.Reply{}, err
+		return meshhook.Tested{}, err
 	}
 	defer client.Close()
 	key := signature.Key{Value: secret}
@@ -93,18 +101,21 @@ func (db *Database) SendTest(ctx context.Context, t Test) (egress.Reply, error) 
 	}
 	method, header, err := Sign(verifier, t.Endpoint, public, t.Body, secret)
 	if err != nil {
-		return egress.Reply{}, err
+		return meshhook.Tested{}, err
 	}
 	header.Set("Content-Type", "application/json")
 	for name, values := range t.Header {
 		header[name] = values
 	}
 	reply, err := client.Do(ctx, egress.Call{Method: method, URL: address, Header: header, Body: t.Body})
+	if failed, ok := errors.AsType[*egress.Error](err); ok && failed.Reason == egress.ReasonBadRequest {
+		return meshhook.Tested{}, meshhook.Errorf(meshhook.CodeInvalid, "the test cannot be sent: %w", err)
+	}
 	if err != nil {
 		host, _ := listening(t.Listen)
-		return reply, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
+		return meshhook.Tested{}, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
 	}
-	return reply, nil
+	return meshhook.Tested{Status: reply.Status, Body: string(reply.Body), DurationMS: reply.Duration.Milliseconds()}, nil
 }
 
 // dialer returns where the listener on this machine is reached, and a client for
@@ -127,20 +138,6 @@ func (t Test) dialer(ctx context.Context) (base string, client *egress.Client, e
 	}
 	client, err = egress.New(o)
 	return base, client, err
-}
-
-// liveSecret returns the newest secret by which a webhook verifies now.
-func (db *Database) liveSecret(ctx context.Context, endpoint meshhook.ID) (meshhook.Secret, error) {
-	all, err := db.LiveEndpoints(ctx)
-	if err != nil {
-		return meshhook.Secret{}, err
-	}
-	for _, live := range all {
-		if live.Endpoint.ID == endpoint && len(live.Secrets) > 0 {
-			return live.Secrets[0].Value, nil // the newest comes first
-		}
-	}
-	return meshhook.Secret{}, nil
 }
 
 // listening is where a listener on this machine is reached, and the networks

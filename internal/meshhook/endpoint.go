@@ -94,6 +94,13 @@ type LiveEndpoint struct {
 	Unreadable error
 }
 
+// Tested is the answer that a webhook gave to a test: what a sender would get.
+type Tested struct {
+	Status     int    `json:"status"`
+	Body       string `json:"body"`
+	DurationMS int64  `json:"duration_ms"`
+}
+
 var pathShape = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 
 // CheckPath returns a CodeInvalid error unless path can be an endpoint's path:

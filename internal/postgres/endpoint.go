@@ -320,7 +320,7 @@ func (t *Tenant) changeEndpoints(ctx context.Context, doing string, fn func(pgx.
 // secrets, for ingress, which keeps them until the configuration changes.
 func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, err error) {
 	err = db.inTx(ctx, "reading webhooks", func(tx pgx.Tx) error {
-		secrets, unreadable, err := db.endpointSecrets(ctx, tx)
+		secrets, unreadable, err := db.endpointSecrets(ctx, tx, nil)
 		if err != nil {
 			return err
 		}
@@ -338,12 +338,13 @@ func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, 
 	return list, err
 }
 
-// endpointSecrets reads the active secrets by endpoint. One that cannot be opened
-// is told apart, so that it closes its own webhook only.
-func (db *DB) endpointSecrets(ctx context.Context, tx pgx.Tx) (secrets map[meshhook.ID][]meshhook.EndpointSecret, unreadable map[meshhook.ID]error, err error) {
+// endpointSecrets reads the active secrets by endpoint: of the one, or of all where
+// that is nil. One that cannot be opened is told apart, so that it closes its own
+// webhook only.
+func (db *DB) endpointSecrets(ctx context.Context, tx pgx.Tx, one *meshhook.ID) (secrets map[meshhook.ID][]meshhook.EndpointSecret, unreadable map[meshhook.ID]error, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id, endpoint_id, value, created_at, expires_at FROM endpoint_secrets
-		 WHERE expires_at IS NULL OR expires_at > now() ORDER BY id DESC`)
+		 WHERE (expires_at IS NULL OR expires_at > now()) AND ($1::uuid IS NULL OR endpoint_id = $1) ORDER BY id DESC`, one)
 	if err != nil {
 		return nil, nil, err
 	}

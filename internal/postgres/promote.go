@@ -45,7 +45,7 @@ func (t *Tenant) LiveEndpoint(ctx context.Context, pathOrID string) (live meshho
 		if live.Endpoint, err = t.endpoint(ctx, tx, pathOrID, ""); err != nil {
 			return err
 		}
-		secrets, unreadable, err := t.db.endpointSecrets(ctx, tx)
+		secrets, unreadable, err := t.db.endpointSecrets(ctx, tx, &live.Endpoint.ID)
 		if err != nil {
 			return err
 		}
