@@ -218,12 +218,11 @@ func newWebhookDisableCmd(a *app) *cobra.Command {
 }
 
 func (a *app) setEnabled(ctx context.Context, s *session, path string, enabled bool) error {
-	e, _, err := s.project.Endpoint(ctx, path)
+	e, err := s.project.ChangeEndpoint(ctx, path, func(e *meshhook.Endpoint) error {
+		e.Enabled = enabled
+		return nil
+	})
 	if err != nil {
-		return err
-	}
-	e.Enabled = enabled
-	if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
 		return err
 	}
 	did := "disabled"

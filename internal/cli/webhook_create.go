@@ -50,9 +50,10 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 	e := meshhook.Endpoint{
 		ID: meshhook.NewID(), Enabled: true, MaxBody: int64(c.Ingress.MaxBody), Verification: meshhook.Verification{Scheme: "hmac"},
 	}
-	if err := o.apply(a, &e); err != nil {
+	if err := o.readFiles(a); err != nil {
 		return err
 	}
+	o.apply(a, &e)
 	// All that can be wrong is found before the database is touched.
 	verifier, err := checkWebhook(c, &e)
 	if err != nil {

@@ -31,6 +31,11 @@ type webhookFlags struct {
 	maxBody      config.ByteSize
 	response     string
 	description  string
+	// files are what the flags that name files stand for.
+	files struct {
+		schema   json.RawMessage
+		response *meshhook.Response
+	}
 }
 
 func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
@@ -79,33 +84,39 @@ func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
 	addDuration(flags, &v.Tolerance, "tolerance", "how far the time of signing may lie from now, a `duration` like 5m")
 }
 
-// apply puts what the flags say over an endpoint. What was not given stays.
-func (f *webhookFlags) apply(a *app, e *meshhook.Endpoint) error {
+// readFiles reads the files that the flags name: once, and before anything else.
+func (f *webhookFlags) readFiles(a *app) (err error) {
+	if f.files.schema, err = a.readSchema(f.schema); err != nil {
+		return err
+	}
+	f.files.response, err = a.readResponse(f.response)
+	return err
+}
+
+// apply puts what the flags and their files say over an endpoint. What was not given
+// stays.
+func (f *webhookFlags) apply(a *app, e *meshhook.Endpoint) {
 	for _, set := range []struct {
 		flag string
-		do   func() error
+		do   func()
 	}{
-		{"path", func() error { e.Path = f.path; return nil }},
-		{"description", func() error { e.Description = f.description; return nil }},
-		{"rate-limit", func() error { e.RateLimit = f.rate.limit; return nil }},
-		{"dedup", func() error { e.Dedup = f.dedup; return nil }},
-		{"dedup-window", func() error { e.DedupWindow = f.dedupWindow; return nil }},
-		{"filter", func() error { e.Filter = f.filter; return nil }},
-		{"allow-ip", func() error { e.AllowedIPs = f.networks.list; return nil }},
-		{"method", func() error { e.Methods = f.methods; return nil }},
-		{"max-body", func() error { e.MaxBody = int64(f.maxBody); return nil }},
-		{"schema", func() (err error) { e.Schema, err = a.readSchema(f.schema); return err }},
-		{"response", func() (err error) { e.Response, err = a.readResponse(f.response); return err }},
+		{"path", func() { e.Path = f.path }},
+		{"description", func() { e.Description = f.description }},
+		{"rate-limit", func() { e.RateLimit = f.rate.limit }},
+		{"dedup", func() { e.Dedup = f.dedup }},
+		{"dedup-window", func() { e.DedupWindow = f.dedupWindow }},
+		{"filter", func() { e.Filter = f.filter }},
+		{"allow-ip", func() { e.AllowedIPs = f.networks.list }},
+		{"method", func() { e.Methods = f.methods }},
+		{"max-body", func() { e.MaxBody = int64(f.maxBody) }},
+		{"schema", func() { e.Schema = f.files.schema }},
+		{"response", func() { e.Response = f.files.response }},
 	} {
-		if !a.flags.Changed(set.flag) {
-			continue
-		}
-		if err := set.do(); err != nil {
-			return err
+		if a.flags.Changed(set.flag) {
+			set.do()
 		}
 	}
 	f.applyVerification(a, &e.Verification)
-	return nil
 }
 
 // applyVerification changes how requests are verified. Another scheme begins

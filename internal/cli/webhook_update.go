@@ -45,28 +45,36 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 	if err != nil {
 		return err
 	}
+	if err := o.readFiles(a); err != nil {
+		return err
+	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
 		e, secrets, err := s.project.Endpoint(ctx, path)
 		if err != nil {
 			return err
 		}
-		before := e.Verification.Scheme
-		if err := o.apply(a, &e); err != nil {
+		// What is wrong is found before a workflow is applied, and looked for again in
+		// what somebody else may have made of the webhook meanwhile.
+		if _, err := o.changed(a, s, &e); err != nil {
 			return err
 		}
-		verifier, err := checkWebhook(s.config, &e)
-		if err != nil {
-			return err
-		}
-		if err := a.checkWindow(e, s.config); err != nil {
-			return err
-		}
+		var assigned meshhook.Endpoint
 		if a.flags.Changed("workflow") {
-			if err := a.assignWorkflow(ctx, s, &e, o.workflow, document); err != nil {
+			if err := a.assignWorkflow(ctx, s, &assigned, o.workflow, document); err != nil {
 				return err
 			}
 		}
-		if e, err = s.project.UpdateEndpoint(ctx, e); err != nil {
+		var before string
+		var verifier *signature.Verifier
+		e, err = s.project.ChangeEndpoint(ctx, e.ID.String(), func(e *meshhook.Endpoint) (err error) {
+			before = e.Verification.Scheme
+			if a.flags.Changed("workflow") {
+				e.WorkflowID, e.Workflow = assigned.WorkflowID, assigned.Workflow
+			}
+			verifier, err = o.changed(a, s, e)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		view := s.view(e, secrets)
@@ -78,6 +86,16 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		}
 		return a.printWebhook(view)
 	})
+}
+
+// changed puts what the flags say over a webhook, and says what is wrong with it then.
+func (o *webhookUpdateOptions) changed(a *app, s *session, e *meshhook.Endpoint) (*signature.Verifier, error) {
+	o.apply(a, e)
+	verifier, err := checkWebhook(s.config, e)
+	if err != nil {
+		return nil, err
+	}
+	return verifier, a.checkWindow(*e, s.config)
 }
 
 // webhookRotateOptions are what 'webhook rotate-secret' was told.

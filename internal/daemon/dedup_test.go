@@ -71,7 +71,7 @@ func change(t *testing.T, project *postgres.Tenant, path string, how func(*meshh
 	require.NoError(t, err)
 	how(&e)
 	require.NoError(t, e.Validate())
-	_, err = project.UpdateEndpoint(t.Context(), e)
+	_, err = pgtest.Update(t.Context(), project, e)
 	require.NoError(t, err)
 }
 

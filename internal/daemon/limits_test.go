@@ -115,7 +115,7 @@ func TestAChangedRateBeginsAnew(t *testing.T) {
 	endpoint, _, err := project.Endpoint(t.Context(), "limited")
 	require.NoError(t, err)
 	endpoint.RateLimit = &meshhook.RateLimit{Limit: 7, Period: 24 * time.Hour}
-	_, err = project.UpdateEndpoint(t.Context(), endpoint)
+	_, err = pgtest.Update(t.Context(), project, endpoint)
 	require.NoError(t, err)
 	total := int64(0)
 	require.Eventually(t, func() bool {

@@ -470,7 +470,7 @@ func TestConfigurationChangesTakeEffect(t *testing.T) {
 	require.Equal(t, "accepted", h.send(h.request("{}")).Status, "the old secret verifies during its grace")
 
 	h.endpoint.Enabled = false
-	_, err := h.project.UpdateEndpoint(t.Context(), h.endpoint)
+	_, err := pgtest.Update(t.Context(), h.project, h.endpoint)
 	require.NoError(t, err)
 	h.refresh()
 	require.Equal(t, http.StatusGone, h.send(h.request("{}")).code)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/pgtest"
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
@@ -49,7 +50,7 @@ func TestARejectedRequestIsStoredWhole(t *testing.T) {
 
 	// Also one that was refused before its body was looked at, compressed or not.
 	h.endpoint.Enabled = false
-	_, err := h.project.UpdateEndpoint(t.Context(), h.endpoint)
+	_, err := pgtest.Update(t.Context(), h.project, h.endpoint)
 	require.NoError(t, err)
 	h.refresh()
 	for _, encoding := range []string{"", "gzip"} {
@@ -125,7 +126,7 @@ func TestTheBudgetOfRejectedRequests(t *testing.T) {
 
 		// One that was refused before its body was read is not even read whole.
 		h.endpoint.Enabled = false
-		_, err := h.project.UpdateEndpoint(t.Context(), h.endpoint)
+		_, err := pgtest.Update(t.Context(), h.project, h.endpoint)
 		require.NoError(t, err)
 		h.refresh()
 		require.Equal(t, http.StatusGone, h.send(h.request(body+body)).code)
@@ -224,7 +225,7 @@ func TestRejudgeAsksEveryCheckAgain(t *testing.T) {
 				return
 			}
 			c.mend(&h.endpoint)
-			_, err = h.project.UpdateEndpoint(t.Context(), h.endpoint)
+			_, err = pgtest.Update(t.Context(), h.project, h.endpoint)
 			require.NoError(t, err)
 			_, err = h.rejudge()
 			require.NoError(t, err)
@@ -251,7 +252,7 @@ func TestRejudgeWithTheRightSecret(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(time.Hour), promotion.DedupUntil, time.Minute)
 
 	h.endpoint.Filter = ".event.body.id == 2"
-	_, err = h.project.UpdateEndpoint(t.Context(), h.endpoint)
+	_, err = pgtest.Update(t.Context(), h.project, h.endpoint)
 	require.NoError(t, err)
 	_, err = h.rejudge()
 	require.ErrorContains(t, err, "the webhook's filter is false for it")
@@ -266,7 +267,7 @@ func TestRejudgeAsOfTheTimeOfTheRequest(t *testing.T) {
 	event.ReceivedAt = time.Unix(1700000000, 0)
 	event.Header.Set("Stripe-Signature", "t=1700000000,v1=8b9bb5b4c3eeb1e1a6a4d1c9a3b7ac6d9a0a1e3c8cf6e1f0f7e5a0f8fd8b8cbb")
 	h.endpoint.Verification.Scheme = "stripe"
-	_, err := h.project.UpdateEndpoint(t.Context(), h.endpoint)
+	_, err := pgtest.Update(t.Context(), h.project, h.endpoint)
 	require.NoError(t, err)
 	live, err := h.project.LiveEndpoint(t.Context(), h.endpoint.ID.String())
 	require.NoError(t, err)

@@ -42,7 +42,7 @@ func TestParseRateLimit(t *testing.T) {
 		{" 1 / minute ", 1, time.Minute, "1/minute"},
 		{"999999999999/30d", 999_999_999_999, 30 * day, "999999999999/30d"},
 		{"1000000/s", 1_000_000, time.Second, "1000000/second"}, // the most that is counted
-		{"1/106751d", 1, 106_751 * day, "1/106751d"}, // the most that a time.Duration holds
+		{"1/106751d", 1, 106_751 * day, "1/106751d"},            // the most that a time.Duration holds
 	}
 	for _, test := range tests {
 		t.Run(test.text, func(t *testing.T) {

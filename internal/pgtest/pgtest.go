@@ -73,6 +73,14 @@ func Project(t testing.TB, db *postgres.DB) *postgres.Tenant {
 	return project
 }
 
+// Update makes of a webhook, found by its id, what e says.
+func Update(ctx context.Context, project *postgres.Tenant, e meshhook.Endpoint) (meshhook.Endpoint, error) {
+	return project.ChangeEndpoint(ctx, e.ID.String(), func(now *meshhook.Endpoint) error {
+		*now = e
+		return nil
+	})
+}
+
 // URL makes a fresh, migrated database and returns how to reach it.
 func URL(t testing.TB) string {
 	t.Helper()

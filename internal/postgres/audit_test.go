@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/pgtest"
 )
 
 // Every change of every kind is written down, with who made it, and no secret is.
@@ -130,7 +131,7 @@ func TestWhatDoesNotHappenIsNotAudited(t *testing.T) {
 	h := newHouse(t)
 	count := func() int { return len(rows[string](t, h, `SELECT action FROM audit_log`)) }
 	before := count()
-	_, err := h.project.UpdateEndpoint(ctx, h.endpoint)
+	_, err := pgtest.Update(ctx, h.project, h.endpoint)
 	require.NoError(t, err)
 	_, err = h.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d1"})
 	require.NoError(t, err)

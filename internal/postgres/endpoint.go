@@ -89,19 +89,6 @@ func (t *Tenant) CreateEndpoint(ctx context.Context, e meshhook.Endpoint, secret
 	return e, err
 }
 
-// UpdateEndpoint changes a webhook, found by its id, to what e says.
-func (t *Tenant) UpdateEndpoint(ctx context.Context, e meshhook.Endpoint) (meshhook.Endpoint, error) {
-	found := false
-	changed, err := t.ChangeEndpoint(ctx, e.ID.String(), func(now *meshhook.Endpoint) error {
-		*now, found = e, true
-		return nil
-	})
-	if !found && meshhook.ErrorCode(err) == meshhook.CodeNotFound {
-		err = noEndpoint(e.Path) // which says more than the id
-	}
-	return changed, err
-}
-
 // ChangeEndpoint lets change have the webhook as it is now, and stores what it
 // makes of it; nobody else changes the webhook meanwhile. It is called within a
 // transaction and must not ask the database for anything. The id stays.

@@ -55,7 +55,7 @@ func TestEndpointLifecycle(t *testing.T) {
 	// All that can be set can be unset.
 	plain := meshhook.Endpoint{ID: want.ID, Path: "plain/again", WorkflowID: h.workflow.ID, Verification: meshhook.Verification{Scheme: "none"}}
 	require.NoError(t, plain.Validate())
-	changed, err := h.project.UpdateEndpoint(ctx, plain)
+	changed, err := pgtest.Update(ctx, h.project, plain)
 	require.NoError(t, err)
 	require.True(t, changed.UpdatedAt.After(made.UpdatedAt))
 	plain.ProjectID, plain.Workflow, plain.CreatedAt, plain.UpdatedAt = h.project.ID(), "orders", made.CreatedAt, changed.UpdatedAt
@@ -81,7 +81,7 @@ func TestEndpointsThatAreNotThere(t *testing.T) {
 	requireCode(t, meshhook.CodeNotFound, err)
 	err = h.project.RotateEndpointSecret(ctx, "nope", meshhook.NewSecret("x"), 0)
 	require.EqualError(t, err, message)
-	_, err = h.project.UpdateEndpoint(ctx, h.full("nope"))
+	_, err = h.project.ChangeEndpoint(ctx, "nope", nil)
 	require.EqualError(t, err, message)
 
 	// A webhook must name a workflow that is there, and the error says that.
@@ -91,7 +91,7 @@ func TestEndpointsThatAreNotThere(t *testing.T) {
 	requireCode(t, meshhook.CodeNotFound, err)
 	require.ErrorContains(t, err, "there is no workflow")
 	lost.ID = h.endpoint.ID
-	_, err = h.project.UpdateEndpoint(ctx, lost)
+	_, err = pgtest.Update(ctx, h.project, lost)
 	require.ErrorContains(t, err, "there is no workflow")
 }
 
@@ -106,7 +106,7 @@ func TestAPathBelongsToOneWebhook(t *testing.T) {
 	second, err := h.project.CreateEndpoint(ctx, h.full("second"), meshhook.NewSecret("s"))
 	require.NoError(t, err)
 	second.Path = h.endpoint.Path
-	_, err = h.project.UpdateEndpoint(ctx, second)
+	_, err = pgtest.Update(ctx, h.project, second)
 	requireCode(t, meshhook.CodeConflict, err)
 	unchanged, _, err := h.project.Endpoint(ctx, "second")
 	require.NoError(t, err)
@@ -200,7 +200,7 @@ func TestADisabledEndpointIsLive(t *testing.T) {
 	db := pgtest.New(t)
 	h := furnish(t, db, pgtest.Project(t, db), "shop/orders")
 	h.endpoint.Enabled = false
-	_, err := h.project.UpdateEndpoint(t.Context(), h.endpoint)
+	_, err := pgtest.Update(t.Context(), h.project, h.endpoint)
 	require.NoError(t, err)
 	list, err := h.db.LiveEndpoints(t.Context())
 	require.NoError(t, err)

@@ -67,7 +67,7 @@ func TestConfigVersionGrowsWithEveryChange(t *testing.T) {
 	step("secret set again", true, func() error { _, err := h.project.SetSecret(ctx, "a", meshhook.NewSecret("2")); return err })
 	step("secret list", false, func() error { _, err := h.project.Secrets(ctx); return err })
 	step("secret delete", true, func() error { return h.project.DeleteSecret(ctx, "a") })
-	step("webhook update", true, func() error { _, err := h.project.UpdateEndpoint(ctx, h.endpoint); return err })
+	step("webhook update", true, func() error { _, err := pgtest.Update(ctx, h.project, h.endpoint); return err })
 	step("webhook rotate-secret", true, func() error {
 		return h.project.RotateEndpointSecret(ctx, h.endpoint.Path, meshhook.NewSecret("new"), time.Hour)
 	})

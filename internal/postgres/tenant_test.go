@@ -160,16 +160,6 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		_, err = intruder.project.CreateEndpoint(t.Context(), e, meshhook.Secret{})
 		requireCode(t, meshhook.CodeNotFound, err)
 	},
-	"UpdateEndpoint": func(t *testing.T, intruder house, v victim) {
-		stolen := intruder.endpoint
-		stolen.ID = v.endpoint.ID
-		_, err := intruder.project.UpdateEndpoint(t.Context(), stolen)
-		requireCode(t, meshhook.CodeNotFound, err)
-		e := intruder.endpoint
-		e.WorkflowID = v.workflow.ID
-		_, err = intruder.project.UpdateEndpoint(t.Context(), e)
-		requireCode(t, meshhook.CodeNotFound, err)
-	},
 	"DeleteEndpoint": func(t *testing.T, intruder house, v victim) {
 		requireCode(t, meshhook.CodeNotFound, intruder.project.DeleteEndpoint(t.Context(), v.endpoint.Path))
 		requireCode(t, meshhook.CodeNotFound, intruder.project.DeleteEndpoint(t.Context(), v.endpoint.ID.String()))
