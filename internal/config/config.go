@@ -91,6 +91,8 @@ type Ingress struct {
 	MaxBody ByteSize `mapstructure:"max_body"`
 	// MaxInFlight is how many requests are worked on at once.
 	MaxInFlight int `mapstructure:"max_in_flight"`
+	// MaxBuffered is how many bytes of bodies are held at once.
+	MaxBuffered ByteSize `mapstructure:"max_buffered"`
 	// MaxConnections is how many connections the public listener holds at once.
 	MaxConnections int `mapstructure:"max_connections"`
 	// ReadTimeout is how long a request may take to arrive whole.

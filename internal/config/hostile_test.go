@@ -121,6 +121,8 @@ func TestLoad_RefusesTheValue(t *testing.T) {
 		{"INGRESS_MAX_BODY=1023", `1023B is out of range; it can be 1KiB to 64MiB`},
 		{"INGRESS_MAX_BODY=65MiB", `65MiB is out of range; it can be 1KiB to 64MiB`},
 		{"INGRESS_MAX_IN_FLIGHT=0", `0 is out of range; it can be 1 to 1000000`},
+		{"INGRESS_MAX_BUFFERED=3145727", `3145727B is out of range; it can be 3MiB to 1024GiB`},
+		{"INGRESS_MAX_BUFFERED=1025GiB", `1025GiB is out of range; it can be 3MiB to 1024GiB`},
 		{"SCHEMA_ENGINE=qry", `"qry" is not one of auto, qri, strict; did you mean qri?`},
 		{"SCHEMA_ASSERT_FORMATS=yes", `"yes" is neither true nor false`},
 		{"INGRESS_MAX_CONNECTIONS=0", `0 is out of range; it can be 1 to 1000000`},

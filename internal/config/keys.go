@@ -51,6 +51,7 @@ func Keys() []Key {
 		{Name: "trusted_proxies", Help: "Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed."},
 		{Name: "ingress.max_body", Default: "1MiB", Help: "Largest request body, where a webhook sets no other; at most 64MiB."},
 		{Name: "ingress.max_in_flight", Default: "1024", Help: "Requests worked on at once; more are told to come again."},
+		{Name: "ingress.max_buffered", Default: "256MiB", Help: "Memory for bodies that are being received and judged; beyond it senders are told to come again. At least three times ingress.max_body."},
 		{Name: "schema.engine", Default: "auto", Help: "What checks payloads: auto, qri (a schema outside its subset is refused) or strict."},
 		{Name: "schema.assert_formats", Default: "false", Help: "Whether format in a schema is a condition (true) or an annotation (false)."},
 		{Name: "ingress.max_connections", Default: "10000", Help: "Connections of the public listener at once. One more takes the place of one that is idle, or waits."},

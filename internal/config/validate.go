@@ -22,9 +22,13 @@ type rule struct {
 
 // The limits of numbers.
 const (
-	maxBody        = 64 * MiB // what can be stored: seal.MaxBody
-	maxConns       = 10_000
-	maxInFlight    = 1_000_000
+	maxBody     = 64 * MiB // what can be stored: seal.MaxBody
+	maxConns    = 10_000
+	maxInFlight = 1_000_000
+	maxBuffered = 1024 * GiB
+	// bodyCopies is how often a body is in memory: as it came, and with each of its
+	// two encodings undone.
+	bodyCopies     = 3
 	maxConnections = 1_000_000
 	minReadTimeout = 100 * time.Millisecond
 	maxConcurrency = 10_000
@@ -48,6 +52,9 @@ func rules() []rule {
 		{"metrics_token", func(c *Config) string { return badToken(c.MetricsToken) }},
 		{"ingress.max_body", func(c *Config) string { return badRange(c.Ingress.MaxBody, KiB, maxBody) }},
 		{"ingress.max_in_flight", func(c *Config) string { return badRange(c.Ingress.MaxInFlight, 1, maxInFlight) }},
+		{"ingress.max_buffered", func(c *Config) string {
+			return badRange(c.Ingress.MaxBuffered, bodyCopies*c.Ingress.MaxBody, maxBuffered)
+		}},
 		{"schema.engine", func(c *Config) string { return badChoice(c.Schema.Engine, "auto", "qri", "strict") }},
 		{"ingress.max_connections", func(c *Config) string { return badRange(c.Ingress.MaxConnections, 1, maxConnections) }},
 		{"ingress.read_timeout", func(c *Config) string {

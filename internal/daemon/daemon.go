@@ -163,7 +163,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	d.fetch = client.Fetch
 	d.ingress = ingress.New(ingress.Options{
 		Store: d.db, Runs: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
-		MaxInFlight: d.config.Ingress.MaxInFlight, Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
+		MaxInFlight: d.config.Ingress.MaxInFlight, MaxBuffered: int64(d.config.Ingress.MaxBuffered), Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
 		Counters: d.limits, FailedVerifications: senders(d.config.Limits.FailedVerifications), UnknownPaths: senders(d.config.Limits.UnknownPaths),
 	})
 	d.engine = engine.New(engine.Options{

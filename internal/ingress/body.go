@@ -3,7 +3,6 @@ package ingress
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net/http"
 )
 
@@ -19,6 +18,8 @@ type body struct {
 	refusal *refusal
 	// begun tells that reading has begun, so that the rest is another matter.
 	begun bool
+	// room is where the memory for both is taken.
+	room hold
 	// more tells that what was read of a refused request is not all.
 	more bool
 }
@@ -38,7 +39,7 @@ func first(b []byte) *byte {
 func (b *body) read(r *http.Request, limit int64) error {
 	b.begun = true
 	var err error
-	b.raw, err = readUpTo(r.Body, limit, r.ContentLength)
+	b.raw, err = readUpTo(r.Body, limit, r.ContentLength, &b.room)
 	b.decoded = b.raw
 	if err != nil {
 		return err
@@ -46,17 +47,10 @@ func (b *body) read(r *http.Request, limit int64) error {
 	return b.decode(encodings(r.Header), limit)
 }
 
-// readUpTo reads at most limit bytes; length is the announced size, or -1.
-func readUpTo(r io.Reader, limit, length int64) ([]byte, error) {
-	if length > limit {
-		beginning, err := io.ReadAll(io.LimitReader(r, min(limit, maxRejectedBody)))
-		return beginning, errors.Join(errTooLarge, err)
-	}
-	var buffer bytes.Buffer
-	buffer.Grow(int(min(max(length, 0), 64<<10)) + bytes.MinRead)
-	n, err := buffer.ReadFrom(io.LimitReader(r, limit+1))
-	if n > limit {
-		return buffer.Bytes()[:limit], errTooLarge
-	}
-	return buffer.Bytes(), err
+// cut leaves of a body what tells its owner that it came, and gives the rest of its
+// memory back.
+func (b *body) cut() {
+	b.raw = bytes.Clone(b.raw[:min(len(b.raw), maxPastBudget)])
+	b.decoded = b.raw
+	b.room.release()
 }

@@ -65,6 +65,16 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return refuse(meshhook.CodePayloadTooLarge, "the body is larger than this webhook's limit of %d bytes", c.door.MaxBody)
+	case errors.Is(err, errNeverFits):
+		c.body.cut()
+		return refuse(meshhook.CodePayloadTooLarge, "the body takes more memory than there is for bodies (ingress.max_buffered)")
+	case errors.Is(err, errFull):
+		c.body.cut()
+		refusal := unavailable("too many bytes of requests are held; try again soon")
+		if c.request.ProtoMajor == 1 { // the rest of the body is not waited for
+			refusal.header.Set("Connection", "close")
+		}
+		return refusal
 	case err != nil:
 		return refuse(meshhook.CodeMalformedPayload, "the body did not arrive whole")
 	}

@@ -22,7 +22,7 @@ var errEncoding = errors.New("the encoding is broken")
 
 // decoders undo a content encoding, giving at most limit bytes: errTooLarge says
 // that there are more.
-var decoders = map[string]func(encoded []byte, limit int64) ([]byte, error){
+var decoders = map[string]func(encoded []byte, limit int64, room *hold) ([]byte, error){
 	"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate,
 }
 
@@ -55,12 +55,18 @@ func (b *body) decode(names []string, limit int64) error {
 	}
 	for i := len(names) - 1; i >= 0; i-- {
 		var err error
-		decoded, err = decoders[names[i]](decoded, limit)
-		if errors.Is(err, errTooLarge) {
+		before := decoded
+		decoded, err = decoders[names[i]](before, limit, &b.room)
+		if i < len(names)-1 {
+			b.room.give(int64(cap(before))) // it was not what came, and is not what is meant
+		}
+		switch {
+		case errors.Is(err, errTooLarge):
 			b.decoded = decoded
 			return err
-		}
-		if err != nil {
+		case errors.Is(err, errFull), errors.Is(err, errNeverFits):
+			return err
+		case err != nil:
 			b.refusal = refuse(meshhook.CodeMalformedPayload, "the body is not the %s that its Content-Encoding says", names[i])
 			return nil
 		}
@@ -77,37 +83,44 @@ func unsupportedEncoding(format string, args ...any) *refusal {
 }
 
 // gunzip reads all the members of a gzip stream (RFC 1952), and nothing else.
-func gunzip(encoded []byte, limit int64) ([]byte, error) {
+func gunzip(encoded []byte, limit int64, room *hold) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(encoded))
 	if err != nil {
 		return nil, errEncoding
 	}
-	return readWhole(reader, limit)
+	return readWhole(reader, limit, room)
 }
 
 // inflate reads a deflate stream with the zlib wrapper that RFC 9110, section
 // 8.4.1.2, wants, or without it, as many send it.
-func inflate(encoded []byte, limit int64) ([]byte, error) {
+func inflate(encoded []byte, limit int64, room *hold) ([]byte, error) {
 	source := bytes.NewReader(encoded)
 	if reader, err := zlib.NewReader(source); err == nil {
-		decoded, err := readWhole(reader, limit)
-		if err == nil && source.Len() == 0 || errors.Is(err, errTooLarge) {
+		decoded, err := readWhole(reader, limit, room)
+		if err == nil && source.Len() == 0 || err != nil && !errors.Is(err, errEncoding) {
 			return decoded, err
 		}
+		room.give(int64(cap(decoded)))
 	}
 	source.Reset(encoded)
-	decoded, err := readWhole(flate.NewReader(source), limit)
+	decoded, err := readWhole(flate.NewReader(source), limit, room)
 	if err == nil && source.Len() > 0 {
+		room.give(int64(cap(decoded)))
 		return nil, errEncoding // something stands behind the stream
 	}
 	return decoded, err
 }
 
-// readWhole reads a stream to its end, which it must have.
-func readWhole(stream io.Reader, limit int64) ([]byte, error) {
-	decoded, err := readUpTo(stream, limit, -1)
-	if err != nil && !errors.Is(err, errTooLarge) {
-		return nil, errEncoding
+// readWhole reads a stream to its end, which it must have. Of a stream that is
+// broken it keeps nothing.
+func readWhole(stream io.Reader, limit int64, room *hold) ([]byte, error) {
+	decoded, err := readUpTo(stream, limit, -1, room)
+	if err == nil || errors.Is(err, errTooLarge) {
+		return decoded, err
 	}
-	return decoded, err
+	room.give(int64(cap(decoded)))
+	if errors.Is(err, errFull) || errors.Is(err, errNeverFits) {
+		return nil, err
+	}
+	return nil, errEncoding
 }

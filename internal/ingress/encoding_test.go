@@ -21,9 +21,11 @@ func FuzzDecoders(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for name, decode := range decoders {
-			decoded, err := decode(data, limit)
+			room := &hold{in: &memory{total: 1 << 20}}
+			decoded, err := decode(data, limit, room)
 			require.LessOrEqual(t, len(decoded), limit, name)
 			require.True(t, err == nil || errors.Is(err, errTooLarge) || errors.Is(err, errEncoding), err)
+			require.Equal(t, int64(cap(decoded)), room.bytes, "what is held is what there is")
 		}
 		if len(data) > limit {
 			return
@@ -40,11 +42,11 @@ func FuzzDecoders(f *testing.F) {
 			name    string
 			encoded []byte
 		}{{"gzip", zipped.Bytes()}, {"deflate", wrapped.Bytes()}, {"deflate", raw.Bytes()}} {
-			decoded, err := decoders[c.name](c.encoded, limit)
+			decoded, err := decoders[c.name](c.encoded, limit, &hold{})
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(data, decoded))
 			if len(data) > 0 {
-				_, err = decoders[c.name](c.encoded, int64(len(data))-1)
+				_, err = decoders[c.name](c.encoded, int64(len(data))-1, &hold{})
 				require.ErrorIs(t, err, errTooLarge)
 			}
 		}

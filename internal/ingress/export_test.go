@@ -4,3 +4,10 @@ import "github.com/profullstack/meshhook/internal/schema"
 
 // SchemaOptions are those of one webhook.
 func (h *Handler) SchemaOptions(webhook string) schema.Options { return h.toolsFor(webhook).schemas }
+
+// Held is how many bytes of bodies are held.
+func (h *Handler) Held() int64 {
+	h.memory.mu.Lock()
+	defer h.memory.mu.Unlock()
+	return h.memory.held
+}

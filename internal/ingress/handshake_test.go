@@ -106,7 +106,7 @@ func TestWhatIsNoHandshake(t *testing.T) {
 	h := buildWithSecret(t, "app-secret:my-token", by("meta"))
 	got := h.ask(http.MethodGet, "", "")
 	require.Equal(t, http.StatusMethodNotAllowed, got.code)
-	require.Equal(t, "POST", got.header.Get("Allow"))
+	require.Equal(t, "GET, POST", got.header.Get("Allow"))
 	got = h.ask(http.MethodGet, "?hub.mode=subscribe&hub.verify_token=other&hub.challenge=1", "")
 	require.Equal(t, http.StatusUnauthorized, got.code)
 	require.Equal(t, "invalid_signature", got.Error.Code)

@@ -70,6 +70,8 @@ type Options struct {
 	Fetch signature.Fetch
 	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
 	MaxInFlight int
+	// MaxBuffered bounds the bytes of bodies that are held at once; 0 takes 256 MiB.
+	MaxBuffered int64
 	// MaxWaiting bounds the requests that wait for their runs at once; 0 takes 1000.
 	MaxWaiting int
 	// RejectedBudget is how many bytes of one webhook's rejected requests are stored
@@ -97,6 +99,7 @@ type Handler struct {
 	fetch     signature.Fetch
 	tools     tools
 	observe   func(Outcome)
+	memory    memory
 	inFlight  chan struct{}
 	counters  limiter.Store
 	forgers   *limit.Senders
@@ -111,6 +114,9 @@ type Handler struct {
 func New(o Options) *Handler {
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 1024
+	}
+	if o.MaxBuffered == 0 {
+		o.MaxBuffered = defaultMaxBuffered
 	}
 	if o.Fetch == nil {
 		o.Fetch = unfetched
@@ -129,6 +135,7 @@ func New(o Options) *Handler {
 		fetch: o.Fetch, tools: tools{o.Schema, signature.NewKeyring(o.Fetch)}, observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
 		counters: o.Counters, forgers: o.FailedVerifications, strangers: o.UnknownPaths, rejected: newRejections(o.RejectedBudget), used: newUses(), waiter: newWaiter(o.Runs, o.MaxWaiting),
 	}
+	h.memory.total = o.MaxBuffered
 	h.doors.Store(&doors{version: -1})
 	return h
 }
@@ -180,6 +187,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, path string, beg
 		return h.unknown(from).answer()
 	}
 	c := &call{door: door, request: r, writer: w, id: meshhook.NewID(), now: begin, sender: from}
+	c.body.room.in = &h.memory
+	defer c.body.room.release()
 	defer h.leave(c)
 	answer := h.handle(r.Context(), c)
 	if c.secret != nil {
