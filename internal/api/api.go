@@ -57,7 +57,7 @@ type Handler struct {
 	// stopped is closed when streams have to end.
 	stopped chan struct{}
 	stop    sync.Once
-	streams chan struct{}
+	streams *streams
 }
 
 // New returns a Handler.
@@ -67,7 +67,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		Options: o, mux: http.NewServeMux(), tokens: newKeyring(o.Store), failures: limit.NewSenders(meshhook.RateLimit{Limit: maxFailures, Period: time.Minute}),
-		stopped: make(chan struct{}), streams: make(chan struct{}, maxStreams),
+		stopped: make(chan struct{}), streams: &streams{open: map[meshhook.ID]int{}},
 	}
 	config := huma.Config{OpenAPI: newDocument(o.Version)}
 	adapter := humago.NewAdapter(h.mux, "")

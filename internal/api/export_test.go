@@ -34,6 +34,7 @@ const (
 	MaxFailures = maxFailures
 	MaxBody     = maxBody
 	MaxStreams  = maxStreams
+	MaxOfToken  = maxOfToken
 	MaxKept     = maxKept
 )
 

@@ -29,6 +29,7 @@ const patience = 20 * time.Second
 type house struct {
 	daemon  *daemon.Daemon
 	stop    func() error
+	dsn     string
 	db      *postgres.DB
 	project *postgres.Tenant
 	tokens  map[meshhook.Role]string
@@ -54,7 +55,7 @@ func newHouse(t *testing.T, environment ...string) house {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	h := house{daemon: d, db: pgtest.Open(t, dsn), tokens: map[meshhook.Role]string{}}
+	h := house{daemon: d, dsn: dsn, db: pgtest.Open(t, dsn), tokens: map[meshhook.Role]string{}}
 	var stopped bool
 	h.stop = func() error {
 		if stopped {

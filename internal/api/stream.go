@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -13,9 +14,10 @@ import (
 )
 
 const (
-	// maxStreams bounds the streams of one daemon: each holds a connection to the
-	// database that listens.
+	// maxStreams bounds the streams of one daemon, and maxOfToken those of one token, so
+	// that no caller can take them all.
 	maxStreams = 64
+	maxOfToken = 8
 	// heartbeat is how often a silent stream says that it lives, for proxies.
 	heartbeat = 15 * time.Second
 	// recheck is how often a stream looks whether its token still holds.
@@ -73,12 +75,10 @@ func streamEntries(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case c.streams <- struct{}{}:
-		defer func() { <-c.streams }()
-	default:
-		return nil, meshhook.Errorf(meshhook.CodeUnavailable, "%d streams are open already", maxStreams)
+	if err := c.streams.enter(c.token.ID); err != nil {
+		return nil, err
 	}
+	defer c.streams.leave(c.token.ID)
 	// The place is known before the client hears that it is heard: what it causes
 	// from then on, it sees.
 	if o.After == nil {
@@ -108,6 +108,39 @@ func streamEntries(ctx context.Context, c *call) (any, error) {
 		c.pump(ctx, s, entries, ended)
 	}
 	return nil, nil
+}
+
+// streams counts the streams that are open, by token.
+type streams struct {
+	mu   sync.Mutex
+	all  int
+	open map[meshhook.ID]int
+}
+
+// enter takes a place. Errors: CodeRateLimited for a token that has its own already,
+// and CodeUnavailable when there is none left.
+func (s *streams) enter(token meshhook.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.open[token] >= maxOfToken:
+		return meshhook.Errorf(meshhook.CodeRateLimited, "%d streams of your token are open already; close one", maxOfToken)
+	case s.all >= maxStreams:
+		return meshhook.Errorf(meshhook.CodeUnavailable, "%d streams are open already", maxStreams)
+	}
+	s.all++
+	s.open[token]++
+	return nil
+}
+
+// leave gives a place back.
+func (s *streams) leave(token meshhook.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.open[token]--; s.open[token] == 0 {
+		delete(s.open, token)
+	}
 }
 
 // follow hands entries over until ctx ends or the journal cannot be followed.

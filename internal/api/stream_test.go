@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/api"
@@ -232,7 +233,8 @@ func TestASilentStreamSaysThatItLives(t *testing.T) {
 	handler.Stop() // twice is as good as once
 }
 
-// The streams of a daemon are bounded: each holds a connection.
+// The streams of a daemon are bounded, and those of one token are before, so that it
+// does not take the places of all.
 func TestStreamsAreBounded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -242,9 +244,17 @@ func TestStreamsAreBounded(t *testing.T) {
 	t.Cleanup(handler.Stop)
 	followers := make([]follower, api.MaxStreams)
 	for i := range followers {
-		followers[i] = h.follow(t, server.URL, h.tokens[meshhook.RoleRead], "", "")
+		token := h.tokens[meshhook.RoleRead]
+		if i >= api.MaxOfToken {
+			token = newToken(t, h.project, "t"+itoa(uint32(i)), meshhook.RoleRead, nil)
+		}
+		followers[i] = h.follow(t, server.URL, token, "", "")
+		if i == api.MaxOfToken-1 {
+			w := answer(t, handler, h.tokens[meshhook.RoleRead], "GET", "/api/events/stream", "")
+			requireFault(t, 429, meshhook.CodeRateLimited, w)
+		}
 	}
-	w := answer(t, handler, h.tokens[meshhook.RoleRead], "GET", "/api/events/stream", "")
+	w := answer(t, handler, h.tokens[meshhook.RoleAdmin], "GET", "/api/events/stream", "")
 	requireFault(t, 503, meshhook.CodeUnavailable, w)
 	followers[0].leave()
 	require.Eventually(t, func() bool {
@@ -258,4 +268,30 @@ func TestStreamsAreBounded(t *testing.T) {
 		defer func() { _ = re.Body.Close() }()
 		return re.StatusCode == 200
 	}, patience, 10*time.Millisecond, "a place that is left is free")
+}
+
+// Streams share the connection on which their daemon listens: a server has a hundred.
+func TestStreamsShareOneListener(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	watch, err := pgx.Connect(t.Context(), h.dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, watch.Close(context.Background())) })
+	listeners := func() (count int) {
+		t.Helper()
+		require.NoError(t, watch.QueryRow(t.Context(),
+			`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'`).Scan(&count))
+		return count
+	}
+	require.Eventually(t, func() bool { return listeners() == 1 }, patience, 5*time.Millisecond)
+	followers := make([]follower, api.MaxOfToken)
+	for i := range followers {
+		followers[i] = h.follow(t, h.base(), h.tokens[meshhook.RoleRead], "?kind=run", "")
+	}
+	run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: h.hello.ID, Workflow: "hello", Version: 1, Input: []byte("{}")}
+	require.NoError(t, h.project.StartRun(t.Context(), run)) // by another process
+	for _, f := range followers {
+		require.Equal(t, run.ID.String(), f.next(t).data["run_id"])
+	}
+	require.Equal(t, 1, listeners())
 }

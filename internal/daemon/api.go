@@ -42,6 +42,11 @@ type tenant struct {
 	daemon *Daemon
 }
 
+// Listen hears the journal by the bell of the daemon, without a connection of its own.
+func (t tenant) Listen(ctx context.Context, ring func()) error {
+	return t.daemon.followers.Listen(ctx, ring)
+}
+
 // Replay starts another run on an event.
 func (t tenant) Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error) {
 	e, err := t.Event(ctx, r.Event)

@@ -56,9 +56,11 @@ type Daemon struct {
 	metrics *metrics
 	ingress *ingress.Handler
 	// fetch gets the keys of signatures.
-	fetch  signature.Fetch
-	api    *api.Handler
-	limits *limit.Store
+	fetch signature.Fetch
+	api   *api.Handler
+	// followers are the API's streams.
+	followers *followers
+	limits    *limit.Store
 	// files or acme has the certificate of the public listener; without TLS neither.
 	files *certs.Files
 	acme  *certs.ACME
@@ -90,7 +92,7 @@ const gcPercent = 300
 // New opens the database and the listeners and wires the stages. What it opened
 // is closed again when it fails.
 func New(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics(), hangup: loop.NewBell()}
+	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics(), hangup: loop.NewBell(), followers: newFollowers()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.teardown(ctx))

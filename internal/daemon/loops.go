@@ -33,6 +33,7 @@ func (d *Daemon) loops() []*loop.Loop {
 		{Name: "tidy", Every: time.Hour, Work: chores.Tidy},
 	}
 	if d.does(roleAdmin) {
+		d.db.OnRing(postgres.BellJournal, d.followers.ring)
 		list = append(list, &loop.Loop{Name: "tokens", Every: time.Minute, Work: d.api.FlushUsed})
 	}
 	if d.does(roleIngress) {
