@@ -63,9 +63,9 @@ accepted ones, unless --status says otherwise.`,
 	return cmd
 }
 
-// replayer replays events as the flags say.
-func (o *eventReplayOptions) replayer(s *session) *daemon.Replayer {
-	return daemon.NewReplayer(s.project, meshhook.Replay{Workflow: o.workflow, Version: o.version, Force: o.force}, s.judging())
+// how is what the flags say of the runs.
+func (o *eventReplayOptions) how() meshhook.Replay {
+	return meshhook.Replay{Workflow: o.workflow, Version: o.version, Force: o.force}
 }
 
 func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
@@ -77,7 +77,7 @@ func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 		if o.force && e.Status == meshhook.EventRejected {
 			a.warn("this event was rejected when it came (%s)", e.Code)
 		}
-		run, err := o.replayer(s).Start(ctx, &e)
+		run, err := daemon.NewReplayer(s.project, o.how(), s.judging()).Start(ctx, &e)
 		if err != nil {
 			return err
 		}

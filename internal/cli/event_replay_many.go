@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -131,7 +132,13 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 // or the database is away. Events that cannot be replayed do not hold up the others.
 func (a *app) replayMany(ctx context.Context, s *session, o *eventReplayOptions, f meshhook.EventFilter, count int64) (did replayed, err error) {
 	did.Refused = map[meshhook.Code]int64{}
-	rate, replayer := o.many.rate.limit, o.replayer(s)
+	project := s.project
+	if count > 0 {
+		if project, err = project.ReplayMany(ctx, f, o.how(), count); err != nil {
+			return did, err
+		}
+	}
+	rate, replayer := o.many.rate.limit, daemon.NewReplayer(project, o.how(), s.judging())
 	every := time.NewTicker(max(rate.Period/time.Duration(rate.Limit), 1))
 	defer every.Stop()
 	report := a.progress(count)

@@ -56,6 +56,10 @@ func TestReplayingManyAsksAndTellsHowFarItIs(t *testing.T) {
 		0, "replayed  2\nrefused   1 (conflict 1)\nfailed    0\n", question + "\r1 of 3\r2 of 3\r3 of 3\r\x1b[K",
 	}, u.runs(command))
 	require.Equal(t, question, u.runs(command+" -q").err)
+	audit, err := project.AuditLog(t.Context(), meshhook.AuditFilter{Action: meshhook.AuditEventReplayed})
+	require.NoError(t, err)
+	require.Len(t, audit, 2, "one of each command, and none of the one that did nothing")
+	require.Equal(t, "a", audit[0].Target)
 	runs, err := project.Runs(t.Context(), meshhook.RunFilter{})
 	require.NoError(t, err)
 	require.Len(t, runs, 4)

@@ -25,7 +25,8 @@ const (
 	AuditTokenRevoked    = "token.revoked"
 	AuditProjectCreated  = "project.created"
 	AuditProjectDeleted  = "project.deleted" // in the log of the default project
-	AuditEventReplayed   = "event.replayed"  // although it had been rejected
+	AuditEventReplayed   = "event.replayed"  // one, or many of a webhook
+	AuditRunStarted      = "run.started"     // by hand
 	AuditRunCanceled     = "run.canceled"
 	AuditRunRetried      = "run.retried"
 )

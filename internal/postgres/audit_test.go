@@ -33,6 +33,12 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	in.Event.Status, in.Event.Code, in.Run = meshhook.EventRejected, meshhook.CodeInvalidSignature, nil
 	h.record(t, in)
 	run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: h.workflow.ID, Workflow: "orders", Version: 1, EventID: &in.Event.ID, Webhook: h.endpoint.Path}
+	accepted := h.intake("", "{}")
+	h.record(t, accepted)
+	again, promoted, byHand := run, run, run
+	again.ID, promoted.ID, byHand.ID = meshhook.NewID(), meshhook.NewID(), meshhook.NewID()
+	again.EventID, byHand.EventID = &accepted.Event.ID, nil
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	endpoint := h.full("all")
 	set := func(e meshhook.Endpoint, change func(*meshhook.Endpoint)) func() error {
 		return func() error {
@@ -80,6 +86,31 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			"event.replayed", in.Event.ID.String(), `{"force": true, "rejected": "invalid_signature", "webhook": "shop/orders", "workflow": "orders", "version": 1, "run_id": "` + run.ID.String() + `"}`,
 			func() error { return ann.ForceRun(ctx, run, in.Event.Code) },
 		},
+		{
+			"event.replayed", accepted.Event.ID.String(), `{"webhook": "shop/orders", "workflow": "orders", "version": 1, "run_id": "` + again.ID.String() + `"}`,
+			func() error { return ann.StartRun(ctx, again) },
+		},
+		{
+			"event.replayed", in.Event.ID.String(), `{"webhook": "shop/orders", "workflow": "orders", "version": 1, "run_id": "` + promoted.ID.String() + `"}`,
+			func() error { return ann.Promote(ctx, promoted, meshhook.Promotion{}) },
+		},
+		{
+			"event.replayed", "shop/orders", `{"events": 7, "status": "rejected", "code": "invalid_json", "since": "2026-01-02T03:04:05.000Z",
+				"until": "2026-01-03T03:04:05.000Z", "cursor": "` + run.ID.String() + `", "workflow": "other", "version": 3, "force": true}`,
+			func() error {
+				many, err := ann.ReplayMany(ctx, meshhook.EventFilter{
+					Webhook: "shop/orders", Status: meshhook.EventRejected, Code: "invalid_json", After: run.ID, Since: since, Until: since.Add(24 * time.Hour),
+				}, meshhook.Replay{Workflow: "other", Version: 3, Force: true}, 7)
+				if err != nil {
+					return err
+				}
+				// Which is the one entry of them all.
+				replay := again
+				replay.ID = meshhook.NewID()
+				return many.StartRun(ctx, replay)
+			},
+		},
+		{"run.started", byHand.ID.String(), `{"workflow": "orders", "version": 1}`, func() error { return ann.StartRun(ctx, byHand) }},
 		{"run.canceled", run.ID.String(), ``, func() error { _, err := ann.CancelRun(ctx, run.ID); return err }},
 		{"run.retried", run.ID.String(), `{}`, func() error { _, err := ann.RetryRun(ctx, run.ID, ""); return err }},
 	} {

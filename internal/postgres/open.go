@@ -116,6 +116,8 @@ type Tenant struct {
 	id meshhook.ID
 	// actor is whom changes are written down for; see As.
 	actor meshhook.Actor
+	// many tells that replays are written down as one; see ReplayMany.
+	many bool
 }
 
 // Tenant returns the view of the project with this id.

@@ -14,8 +14,8 @@ import (
 // again, is known; CodeConflict when another event holds it.
 func (t *Tenant) Promote(ctx context.Context, run meshhook.Run, p meshhook.Promotion) error {
 	return t.startRun(ctx, run, func(tx pgx.Tx) error {
-		if p.DedupKey == "" {
-			return nil
+		if err := t.auditStart(ctx, tx, run); err != nil || p.DedupKey == "" {
+			return err
 		}
 		// Only a webhook of this project has keys that this project may take.
 		if _, err := t.endpoint(ctx, tx, p.EndpointID.String(), "FOR SHARE OF e"); err != nil {

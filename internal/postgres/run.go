@@ -99,11 +99,49 @@ func (t *Tenant) Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run
 // the replay of an event. Errors: CodeNotFound unless the project has the
 // version and the event.
 func (t *Tenant) StartRun(ctx context.Context, run meshhook.Run) error {
-	return t.startRun(ctx, run, func(pgx.Tx) error { return nil })
+	return t.startRun(ctx, run, func(tx pgx.Tx) error { return t.auditStart(ctx, tx, run) })
 }
 
-// ForceRun is StartRun on an event that was rejected with the code; it is audited,
-// since checks that the webhook's owner wanted are passed over.
+// ReplayMany writes down that many events of a webhook, up to count that the filter
+// lets through, are about to be replayed as how says. It returns a view of the
+// project in which the replays are no entries of their own, but for forced ones.
+func (t *Tenant) ReplayMany(ctx context.Context, f meshhook.EventFilter, how meshhook.Replay, count int64) (*Tenant, error) {
+	detail := map[string]any{"events": count, "status": f.Status, "since": meshhook.FormatTime(f.Since), "until": meshhook.FormatTime(f.Until)}
+	for name, value := range map[string]string{"code": string(f.Code), "workflow": how.Workflow} {
+		if value != "" {
+			detail[name] = value
+		}
+	}
+	if f.After != (meshhook.ID{}) {
+		detail["cursor"] = f.After
+	}
+	if how.Version != 0 {
+		detail["version"] = how.Version
+	}
+	if how.Force {
+		detail["force"] = true
+	}
+	err := t.inTx(ctx, "replaying events", func(tx pgx.Tx) error {
+		return t.audit(ctx, tx, meshhook.AuditEventReplayed, f.Webhook, detail)
+	})
+	return &Tenant{db: t.db, id: t.id, actor: t.actor, many: true}, err
+}
+
+// auditStart writes down that a run was started by hand, or on an event again.
+func (t *Tenant) auditStart(ctx context.Context, tx pgx.Tx, run meshhook.Run) error {
+	switch {
+	case run.EventID == nil:
+		return t.audit(ctx, tx, meshhook.AuditRunStarted, run.ID.String(), map[string]any{"workflow": run.Workflow, "version": run.Version})
+	case t.many:
+		return nil
+	}
+	return t.audit(ctx, tx, meshhook.AuditEventReplayed, run.EventID.String(), map[string]any{
+		"webhook": run.Webhook, "workflow": run.Workflow, "version": run.Version, "run_id": run.ID,
+	})
+}
+
+// ForceRun is StartRun on an event that was rejected with the code; it is audited
+// even as one of many, since checks that the webhook's owner wanted are passed over.
 func (t *Tenant) ForceRun(ctx context.Context, run meshhook.Run, rejected meshhook.Code) error {
 	return t.startRun(ctx, run, func(tx pgx.Tx) error {
 		return t.audit(ctx, tx, meshhook.AuditEventReplayed, run.EventID.String(), map[string]any{

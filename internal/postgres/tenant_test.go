@@ -200,6 +200,12 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 			require.Fail(t, "an event of another project")
 		}
 	},
+	"ReplayMany": func(t *testing.T, intruder house, v victim) {
+		many, err := intruder.project.ReplayMany(t.Context(), meshhook.EventFilter{Webhook: v.endpoint.Path}, meshhook.Replay{}, 1)
+		require.NoError(t, err)
+		run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: intruder.workflow.ID, Workflow: "orders", Version: 1, EventID: &v.event}
+		requireCode(t, meshhook.CodeNotFound, many.StartRun(t.Context(), run))
+	},
 	"CountEvents": func(t *testing.T, intruder house, v victim) {
 		count, err := intruder.project.CountEvents(t.Context(), meshhook.EventFilter{Webhook: v.endpoint.Path})
 		require.NoError(t, err)
