@@ -81,26 +81,6 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 	return nil
 }
 
-// enter takes a place among the requests in flight. It is taken once the body has
-// arrived, so that slow senders cannot hold all the places.
-func (h *Handler) enter(_ context.Context, c *call) *refusal {
-	select {
-	case h.inFlight <- struct{}{}:
-		c.entered = true
-		return nil
-	default:
-		return unavailable("too many requests are under way; try again soon")
-	}
-}
-
-// leave gives the place back, if the call holds one.
-func (h *Handler) leave(c *call) {
-	if c.entered {
-		<-h.inFlight
-		c.entered = false
-	}
-}
-
 // signed is the request as its signature is checked, with this body.
 func (h *Handler) signed(c *call, body []byte) signature.Request {
 	return signature.Request{
@@ -110,8 +90,10 @@ func (h *Handler) signed(c *call, body []byte) signature.Request {
 
 // verify checks the signature on the bytes before anything looks into them.
 func (h *Handler) verify(ctx context.Context, c *call) *refusal {
-	key, failure := h.verifyVariants(ctx, c)
+	key, failure, refusal := h.verifyAside(ctx, c)
 	switch {
+	case refusal != nil:
+		return refusal
 	case failure == nil:
 	case failure.Reason == signature.ReasonKeysUnavailable: // nothing is said against the request
 		c.findings = failure
@@ -124,6 +106,16 @@ func (h *Handler) verify(ctx context.Context, c *call) *refusal {
 		c.secret = &id
 	}
 	return h.shake(c, true)
+}
+
+// verifyAside verifies by the keys that are there, and where they have to be fetched
+// waits for them aside.
+func (h *Handler) verifyAside(ctx context.Context, c *call) (key signature.Key, failure *signature.Failure, refusal *refusal) {
+	if key, failure = h.verifyVariants(atOnce(ctx), c); failure == nil || failure.Reason != signature.ReasonKeysUnavailable {
+		return key, failure, nil
+	}
+	refusal = h.aside(ctx, c, h.fetching, func() { key, failure = h.verifyVariants(ctx, c) })
+	return key, failure, refusal
 }
 
 // verifyVariants verifies the request as it came and, if that fails, in the other

@@ -11,3 +11,7 @@ func (h *Handler) Held() int64 {
 	defer h.memory.mu.Unlock()
 	return h.memory.held
 }
+
+// Fetching and Counting are how many wait for keys, and to know who counts.
+func (h *Handler) Fetching() int { return len(h.fetching) }
+func (h *Handler) Counting() int { return len(h.counting) }

@@ -73,7 +73,11 @@ func (h *Handler) fulfil(ctx context.Context, c *call) *refusal {
 	if c.handshake.Confirm == "" || !c.door.Verification.ConfirmSubscription {
 		return nil
 	}
-	if _, err := h.fetch(ctx, c.handshake.Confirm, nil); err != nil {
+	var err error
+	if refusal := h.aside(ctx, c, h.fetching, func() { _, err = h.fetch(ctx, c.handshake.Confirm, nil) }); refusal != nil {
+		return refusal
+	}
+	if err != nil {
 		h.log.Error("a subscription could not be confirmed", "webhook", c.door.Path, "error", err)
 		return unavailable("the subscription could not be confirmed now; send it again")
 	}

@@ -68,7 +68,8 @@ type Options struct {
 	PublicURL string
 	// Fetch gets the keys of signatures, and confirms subscriptions; nil for never.
 	Fetch signature.Fetch
-	// MaxInFlight bounds the requests that are judged at once; 0 takes 1024.
+	// MaxInFlight bounds the requests that are judged at once, and of those that wait
+	// for something as many again; 0 takes 1024.
 	MaxInFlight int
 	// MaxBuffered bounds the bytes of bodies that are held at once; 0 takes 256 MiB.
 	MaxBuffered int64
@@ -101,6 +102,10 @@ type Handler struct {
 	observe   func(Outcome)
 	memory    memory
 	inFlight  chan struct{}
+	// fetching and counting are the places of those that wait for keys, and for
+	// knowing where requests are counted.
+	fetching, counting chan struct{}
+
 	counters  limiter.Store
 	forgers   *limit.Senders
 	strangers *limit.Senders
@@ -135,6 +140,7 @@ func New(o Options) *Handler {
 		fetch: o.Fetch, tools: tools{o.Schema, signature.NewKeyring(o.Fetch)}, observe: o.Observe, inFlight: make(chan struct{}, o.MaxInFlight),
 		counters: o.Counters, forgers: o.FailedVerifications, strangers: o.UnknownPaths, rejected: newRejections(o.RejectedBudget), used: newUses(), waiter: newWaiter(o.Runs, o.MaxWaiting),
 	}
+	h.fetching, h.counting = make(chan struct{}, o.MaxInFlight), make(chan struct{}, o.MaxInFlight)
 	h.memory.total = o.MaxBuffered
 	h.doors.Store(&doors{version: -1})
 	return h

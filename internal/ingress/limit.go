@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -20,7 +21,10 @@ func (h *Handler) limit(ctx context.Context, c *call) *refusal {
 	if c.door.RateLimit == nil {
 		return nil
 	}
-	q, err := h.counters.Get(ctx, c.door.limitKey(), c.door.rate())
+	q, refusal, err := h.count(ctx, c)
+	if refusal != nil {
+		return refusal
+	}
 	if ctx.Err() != nil {
 		return unavailable("the request was broken off") // nobody hears it, and nothing was counted
 	}
@@ -34,9 +38,20 @@ func (h *Handler) limit(ctx context.Context, c *call) *refusal {
 	if !q.Reached {
 		return nil
 	}
-	refusal := refuse(meshhook.CodeRateLimited, "this webhook takes %s; try again later", c.door.RateLimit)
+	refusal = refuse(meshhook.CodeRateLimited, "this webhook takes %s; try again later", c.door.RateLimit)
 	refusal.retryAfter(time.Until(resetTime(q)))
 	return refusal
+}
+
+// count counts the request, and where it is not known yet by whom that is done
+// waits for it aside.
+func (h *Handler) count(ctx context.Context, c *call) (q quota, refusal *refusal, err error) {
+	get := func(ctx context.Context) { q, err = h.counters.Get(ctx, c.door.limitKey(), c.door.rate()) }
+	if get(atOnce(ctx)); !errors.Is(err, context.Canceled) || ctx.Err() != nil {
+		return q, nil, err
+	}
+	refusal = h.aside(ctx, c, h.counting, func() { get(ctx) })
+	return q, refusal, err
 }
 
 // resetTime is when Reset is certainly over: it is rounded down to a whole second.

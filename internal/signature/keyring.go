@@ -107,12 +107,14 @@ func (s *source) get(ctx context.Context, w wanted) ([]byte, *Failure) {
 		k.mu.Lock()
 	}
 	switch {
+	case e.done != nil && wait && ctx.Err() != nil: // an old document would say no to a new key
+		return nil, unfetched("the request ended before the answer came")
 	case e.serves(time.Now()):
 		return e.text, nil
 	case e.failed != nil:
 		return nil, unfetched(e.failed.Error())
 	default:
-		return nil, unfetched("the request ended before the answer came")
+		return nil, unfetched("the answer did not come")
 	}
 }
 

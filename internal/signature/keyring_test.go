@@ -329,3 +329,27 @@ func TestKeyring_None(t *testing.T) {
 		require.Equal(t, "there is nothing to fetch with here", failure.Findings.Fetch)
 	}
 }
+
+// Who cannot wait for a new set of keys does not hear that a new key is wrong.
+func TestKeyring_ANewKeyIsNotRefusedByAnOldSet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, v := fetching(t)
+		hurried, cancel := context.WithCancel(t.Context())
+		cancel()
+		verify := func(ctx context.Context, kid string) signature.Reason {
+			_, failure := v.Verify(ctx, bearer(t, kid), nil)
+			return reason(failure)
+		}
+		require.Equal(t, signature.ReasonKeysUnavailable, verify(hurried, "first"))
+		require.Empty(t, verify(t.Context(), "first"))
+		require.Empty(t, verify(hurried, "first"), "it is there")
+
+		pass(time.Minute)
+		h.set(func(h *server) { h.documents[jwksURL], h.delay = keySet(t, rsaKey(), "second"), time.Second })
+		require.Equal(t, signature.ReasonKeysUnavailable, verify(hurried, "second"))
+		require.Equal(t, signature.ReasonKeysUnavailable, verify(hurried, "first"), "the next set may not have it")
+		require.Empty(t, verify(t.Context(), "second"))
+		require.Equal(t, 2, h.count())
+	})
+}
