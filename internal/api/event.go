@@ -97,9 +97,9 @@ type Explained struct {
 	EventID meshhook.ID `json:"event_id"`
 	Webhook string      `json:"webhook"`
 	Scheme  string      `json:"scheme"`
-	Reason  string      `json:"reason" doc:"The sentence that the sender was told."`
-	// Mistakes are empty when none of the usual ones fits.
-	Mistakes []signature.Suspicion `json:"mistakes" doc:"The likeliest first; none when none of the usual ones fits."`
+	Reason  string      `json:"reason" doc:"Why it was refused."`
+	// Mistakes are never empty.
+	Mistakes []signature.Suspicion `json:"mistakes" doc:"The likeliest first; one that is not proven when none of the usual ones fits."`
 	// BodyTruncated tells that no signature over the body could be tried.
 	BodyTruncated bool `json:"body_truncated,omitempty" doc:"Not all of the body was kept, so that no signature over it can be tried."`
 }

@@ -41,7 +41,7 @@ func runWebhookExplain(ctx context.Context, a *app, id meshhook.ID) error {
 }
 
 func (a *app) printExplained(x api.Explained) error {
-	err := a.print(x, func(w io.Writer) error {
+	return a.print(x, func(w io.Writer) error {
 		f := &fields{}
 		f.add("webhook", x.Webhook+", "+x.Scheme)
 		f.add("refused", x.Reason)
@@ -55,13 +55,4 @@ func (a *app) printExplained(x api.Explained) error {
 		}
 		return a.writeTable(w, &f.table)
 	})
-	if err != nil || len(x.Mistakes) > 0 {
-		return err
-	}
-	if x.BodyTruncated {
-		a.note("not all of the body was kept, so that no signature over it can be tried; have the sender send it again")
-		return nil
-	}
-	a.note("none of the usual mistakes fits: most likely the sender has another secret; copy it once more, and set it with 'meshhook webhook rotate-secret %s'", x.Webhook)
-	return nil
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/api"
@@ -20,7 +21,7 @@ func Explain(ctx context.Context, project *postgres.Tenant, id meshhook.ID, judg
 	if err != nil {
 		return x, err
 	}
-	if e.Code != meshhook.CodeInvalidSignature {
+	if e.Code != meshhook.CodeInvalidSignature && !unfetched(e) {
 		return x, meshhook.Errorf(meshhook.CodeConflict, "event %s was not refused for its signature: %s; 'meshhook event show %s' says more", e.ID, cmp.Or(e.Reason, "it was "+string(e.Status)), e.ID)
 	}
 	live, err := project.LiveEndpoint(ctx, e.EndpointID.String())
@@ -42,12 +43,16 @@ func Explain(ctx context.Context, project *postgres.Tenant, id meshhook.ID, judg
 		return x, err
 	}
 	found := judge.Explain(ctx, expired, e)
-	if found == nil {
-		found = []signature.Suspicion{}
-	}
 	return api.Explained{
 		EventID: e.ID, Webhook: e.Webhook, Scheme: live.Endpoint.Verification.Scheme, Reason: e.Reason, Mistakes: found, BodyTruncated: e.BodyTruncated,
 	}, nil
+}
+
+// unfetched tells that an event was refused since the keys of its signature could not
+// be fetched.
+func unfetched(e meshhook.Event) bool {
+	var f signature.Failure
+	return e.Code == meshhook.CodeUnavailable && json.Unmarshal(e.Findings, &f) == nil && f.Reason == signature.ReasonKeysUnavailable
 }
 
 // Explain is Explain for the API.

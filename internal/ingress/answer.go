@@ -1,12 +1,14 @@
 package ingress
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // refusal is why a request is not accepted, in words for its sender: never what
@@ -14,12 +16,25 @@ import (
 type refusal struct {
 	code    meshhook.Code
 	message string
+	// why is for the endpoint's owner, where that is not for strangers; or empty.
+	why     string
 	details []meshhook.Problem
 	header  http.Header
 }
 
+// forOwner is why, in words for the endpoint's owner.
+func (r *refusal) forOwner() string { return cmp.Or(r.why, r.message) }
+
 func refuse(code meshhook.Code, format string, args ...any) *refusal {
 	return &refusal{code: code, message: fmt.Sprintf(format, args...), header: http.Header{}}
+}
+
+// unverified is the refusal of a request for its signature.
+func unverified(c *call, failure *signature.Failure) *refusal {
+	c.findings = failure
+	r := refuse(meshhook.CodeInvalidSignature, "%s", failure.ForSender())
+	r.why = failure.Message
+	return r
 }
 
 // unavailable is a refusal that asks the sender to come back.

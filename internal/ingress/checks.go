@@ -84,7 +84,7 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 // signed is the request as its signature is checked, with this body.
 func (h *Handler) signed(c *call, body []byte) signature.Request {
 	return signature.Request{
-		Method: c.request.Method, URL: h.urls(c)[0], Header: c.request.Header, Body: body, Now: c.now, Presented: c.presented,
+		Method: c.request.Method, URL: h.urls(c)[0], Host: c.request.Host, Header: c.request.Header, Body: body, Now: c.now, Presented: c.presented,
 	}
 }
 
@@ -97,10 +97,11 @@ func (h *Handler) verify(ctx context.Context, c *call) *refusal {
 	case failure == nil:
 	case failure.Reason == signature.ReasonKeysUnavailable: // nothing is said against the request
 		c.findings = failure
-		return unavailable(failure.Message)
+		refusal := unavailable(failure.ForSender())
+		refusal.why = failure.Message + ": " + failure.Findings.Fetch
+		return refusal
 	default:
-		c.findings = failure
-		return refuse(meshhook.CodeInvalidSignature, "%s", failure.Message)
+		return unverified(c, failure)
 	}
 	if id, err := meshhook.ParseID(key.ID); err == nil {
 		c.secret = &id

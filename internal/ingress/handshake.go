@@ -16,8 +16,7 @@ func (h *Handler) greet(_ context.Context, c *call) *refusal { return h.forged(c
 func (h *Handler) shake(c *call, verified bool) *refusal {
 	reply, failure := c.door.verifier.Handshake(h.signed(c, c.body.decoded), c.door.keys(c.now), verified)
 	if failure != nil {
-		c.findings = failure
-		return refuse(meshhook.CodeInvalidSignature, "%s", failure.Message)
+		return unverified(c, failure)
 	}
 	c.handshake = reply
 	return nil

@@ -52,7 +52,7 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rejectTimeout)
 	defer cancel()
 	event := c.asEvent()
-	event.Status, event.Code, event.Reason = meshhook.EventRejected, refusal.code, refusal.message
+	event.Status, event.Code, event.Reason = meshhook.EventRejected, refusal.code, refusal.forOwner()
 	event.BodyEncoded = c.body.refusal != nil
 	event.Credential = c.door.verifier.Digest(h.signed(c, nil), c.id[:])
 	if c.body.more {
@@ -68,7 +68,7 @@ func (h *Handler) recordRefusal(ctx context.Context, c *call, refusal *refusal) 
 	if _, err := h.store.Record(ctx, meshhook.Intake{Event: *event}); err != nil {
 		level = h.log.With("error", err).Warn
 	}
-	level("event rejected", "webhook", c.door.Path, "event_id", c.id, "code", refusal.code, "sender", c.sender)
+	level("event rejected", "webhook", c.door.Path, "event_id", c.id, "code", refusal.code, "reason", event.Reason, "sender", c.sender)
 }
 
 // readLeftover reads the body of a request that was refused before its body was

@@ -3,12 +3,14 @@ package ingress
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -43,7 +45,7 @@ func (j *Judge) Rejudge(ctx context.Context, e meshhook.Event) (meshhook.Promoti
 		h.enabled, h.method, h.address, c.kept, h.size, h.greet, c.isEvent, c.hasCredential, h.verify, c.isEvent, h.syntax, h.schema, h.wanted,
 	} {
 		if refusal := check(ctx, c); refusal != nil {
-			return meshhook.Promotion{}, &meshhook.Error{Code: refusal.code, Message: refusal.message, Details: refusal.details}
+			return meshhook.Promotion{}, &meshhook.Error{Code: refusal.code, Message: refusal.forOwner(), Details: refusal.details}
 		}
 	}
 	return meshhook.Promotion{
@@ -61,7 +63,20 @@ func (j *Judge) Explain(ctx context.Context, expired []meshhook.EndpointSecret, 
 	for _, s := range expired {
 		old = append(old, signature.Key{ID: s.ID.String(), Value: s.Value})
 	}
-	return j.door.verifier.Explain(ctx, j.handler.signed(c, e.Body), j.door.keys(c.now), old)
+	var was *signature.Failure
+	if e.Findings != nil && json.Unmarshal(e.Findings, &was) != nil {
+		was = nil // of another check
+	}
+	found := j.door.verifier.Explain(ctx, j.handler.signed(c, e.Body), j.door.keys(c.now), old, was)
+	if (e.BodyTruncated || e.HeaderTruncated) && !found[0].Proven {
+		return []signature.Suspicion{{
+			Mistake: signature.MistakeTruncated, Message: "not all of the request was kept, so that no signature over it can be tried", Remedy: "have the sender send it again",
+		}}
+	}
+	for i := range found {
+		found[i].Remedy = strings.ReplaceAll(found[i].Remedy, signature.PathInRemedy, e.Webhook)
+	}
+	return found
 }
 
 // storedCall makes the request of an event again. What the log holds of its body

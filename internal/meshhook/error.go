@@ -9,8 +9,8 @@ import (
 // maps to one HTTP status (answer.go) and one exit code (cli/exit.go).
 type Code string
 
-// The codes of the whole product. Those from CodeMalformedPayload on are also
-// the reasons for which ingress rejects an event.
+// The codes of the whole product. Those from CodeMalformedPayload on, and
+// CodeUnavailable, are also the reasons for which ingress rejects an event.
 const (
 	CodeInternal    Code = "internal"    // a fault of ours; the text is for the operator
 	CodeUsage       Code = "usage"       // the command line is wrong
@@ -41,6 +41,7 @@ func RejectionCodes() []Code {
 	return []Code{
 		CodeMalformedPayload, CodeInvalidSignature, CodeIPNotAllowed, CodeMethodNotAllowed, CodeWebhookDisabled,
 		CodePayloadTooLarge, CodeUnsupportedMediaType, CodeSchemaViolation, CodeRateLimited,
+		CodeUnavailable, // the keys of its signature could not be fetched, or too many requests were under way
 	}
 }
 

@@ -169,6 +169,11 @@ func readCertificate(text []byte) (*x509.Certificate, error) {
 // stranger is the proof of a request that is meant for somebody else.
 type stranger struct{}
 
+// messageOther says that a request is meant for somebody else.
+func messageOther(s Scheme) string {
+	return "the message is of another " + s.Certificate.Identifier + " than this webhook's"
+}
+
 func (stranger) fits(template, *message, [][]byte) bool { return false }
 
 func (stranger) sign(template, *message) ([]byte, error) { return nil, errOnlyProvider() }

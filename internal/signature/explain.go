@@ -3,7 +3,6 @@ package signature
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +36,13 @@ const (
 	MistakeURL       Mistake = "url"            // the sender knows the webhook under another URL
 	MistakeBody      Mistake = "body"           // the body was changed on its way
 	MistakeScheme    Mistake = "scheme"         // it is signed by another scheme
+	MistakeFormat    Mistake = "format"         // a header or a time is written in another way
+	MistakeToken     Mistake = "token"          // a JWT is out of time, or claims other things
+	MistakeSigner    Mistake = "signer"         // it is meant for somebody else, or from somebody else
+	MistakeKeys      Mistake = "keys"           // the keys could not be fetched
 	MistakeNoSecret  Mistake = "no_secret"      // the webhook has none
 	MistakeNoAttempt Mistake = "unsigned"       // nothing of a signature came
+	MistakeTruncated Mistake = "truncated"      // too little of it was kept to say anything
 )
 
 // forever is a tolerance that lets any time pass.
@@ -53,30 +57,53 @@ type trial struct {
 }
 
 // Explain tries the usual mistakes on a request that was refused and returns those
-// that explain it, the likeliest first. Keys are the active ones, expired those that
-// no longer are. r.Now is the time at which the request came. It returns nothing
-// when none fits: then the secret is most likely another one altogether.
-func (v *Verifier) Explain(ctx context.Context, r Request, keys, expired []Key) []Suspicion {
+// that explain it, the likeliest first; when none of them fits, what is true of it by
+// its scheme. Keys are the active ones, expired those that no longer are. r.Now is the
+// time at which the request came, and was how it was refused then, or nil. Remedies
+// name the webhook as PathInRemedy.
+func (v *Verifier) Explain(ctx context.Context, r Request, keys, expired []Key, was *Failure) []Suspicion {
 	r.keys = v.keys
-	if now := v.asItIs(r, keys); now.fits(ctx) {
+	now := v.asItIs(r, keys)
+	_, failure := v.Verify(ctx, r, keys)
+	if failure == nil {
 		return []Suspicion{now.proven()}
+	}
+	if failure.Reason == ReasonUnreadableTimestamp || failure.Reason == ReasonStaleTimestamp {
+		if found := first(ctx, v.byTimeFormat(r, keys)); found != nil {
+			return found
+		}
 	}
 	var found []Suspicion
 	for _, trials := range [][]trial{
 		v.inTime(r, keys), v.byExpired(r, expired), v.bySecret(r, keys), v.byEncoding(r, keys),
-		v.byTemplate(r, keys), v.byURL(r, keys), v.byBody(r, keys), v.byScheme(r, keys),
+		v.byTemplate(r, keys), v.byURL(r, keys), v.byBody(r, keys),
 	} {
-		for _, t := range trials {
-			if len(found) < maxSuspicions && t.fits(ctx) && !slices.ContainsFunc(found, func(s Suspicion) bool { return s.Message == t.Message }) {
-				found = append(found, t.proven())
-			}
+		found = append(found, first(ctx, trials)...)
+	}
+	for _, t := range v.byScheme(r, keys) {
+		if len(found) < maxSuspicions && t.fits(ctx) {
+			found = append(found, t.proven())
 		}
 	}
 	if found == nil {
-		found = v.unproven(r, keys)
+		found = v.unproven(r, keys, failure, was)
 	}
 	return found
 }
+
+// first is the first trial that fits: one mistake that several trials undo is one
+// finding.
+func first(ctx context.Context, trials []trial) []Suspicion {
+	for _, t := range trials {
+		if t.fits(ctx) {
+			return []Suspicion{t.proven()}
+		}
+	}
+	return nil
+}
+
+// PathInRemedy stands in a remedy for the webhook's path.
+const PathInRemedy = "PATH"
 
 // maxSuspicions bounds what is returned.
 const maxSuspicions = 5
@@ -136,7 +163,7 @@ func (v *Verifier) byExpired(r Request, expired []Key) []trial {
 	var trials []trial
 	for _, key := range expired {
 		trials = append(trials, trial{
-			suspect(MistakeExpired, "give the sender the new secret, or this one back to the webhook with 'meshhook webhook rotate-secret'", "it is signed with the secret %s, which has expired", key.ID),
+			suspect(MistakeExpired, "give the sender the new secret, or this one back to the webhook with 'meshhook webhook rotate-secret PATH'", "it is signed with the secret %s, which has expired", key.ID),
 			patient(v.scheme), r,
 			[]Key{key},
 		})
@@ -197,25 +224,4 @@ func (v *Verifier) byScheme(r Request, keys []Key) []trial {
 		})
 	}
 	return trials
-}
-
-// unproven says what is likely where nothing could be proven.
-func (v *Verifier) unproven(r Request, keys []Key) []Suspicion {
-	if len(keys) == 0 && v.scheme.SecretFormat != SecretUnused && !v.scheme.SecretOptional {
-		return []Suspicion{suspect(MistakeNoSecret, "set one with 'meshhook webhook rotate-secret PATH'", "the webhook has no active secret")}
-	}
-	for _, name := range v.headers() {
-		if len(r.Header.Values(name)) > 0 {
-			return nil
-		}
-	}
-	if v.scheme.Header == "" || r.Presented != nil {
-		return nil
-	}
-	for _, s := range Schemes() {
-		if s.Header != "" && s.Header != v.scheme.Header && s.Header != "Authorization" && s.Header != "X-Signature" && len(r.Header.Values(s.Header)) > 0 {
-			return []Suspicion{suspect(MistakeScheme, "meshhook webhook update PATH --verify "+s.Name+", with the secret of that sender", "the request has the header %s, as %s sends it, and not %s", s.Header, s.Name, v.scheme.Header)}
-		}
-	}
-	return []Suspicion{suspect(MistakeNoAttempt, "enter the secret at the sender; or name the header that it uses with --verify-header", "the request has no header %s and nothing else that looks like a signature", v.scheme.Header)}
 }

@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			v := newVerifier(t, test.endpoint)
-			found := v.Explain(t.Context(), test.request, keys(test.secret), nil)
+			found := v.Explain(t.Context(), test.request, keys(test.secret), nil, nil)
 			require.NotEmpty(t, found)
 			require.Equal(t, test.mistake, found[0].Mistake, found)
 			require.True(t, found[0].Proven)
@@ -106,9 +106,13 @@ func TestExplain_WhatCannotBeProven(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, meshhook.Verification{Scheme: "github"})
 	r := sent(t, meshhook.Verification{Scheme: "github"}, "another secret", signature.Request{Body: []byte(body), Now: now()})
-	require.Empty(t, v.Explain(t.Context(), r, keys("secret"), nil), "no mistake is made up")
+	found := v.Explain(t.Context(), r, keys("secret"), nil, nil)
+	require.Equal(t, []signature.Suspicion{{
+		Mistake: signature.MistakeSecret, Message: "none of the usual mistakes fits: most likely the sender has another secret",
+		Remedy: "copy the sender's secret once more, and set it with 'meshhook webhook rotate-secret PATH'",
+	}}, found, "no mistake is made up")
 
-	found := v.Explain(t.Context(), r, keys("secret"), keys("another secret"))
+	found = v.Explain(t.Context(), r, keys("secret"), keys("another secret"), nil)
 	require.Equal(t, signature.MistakeExpired, found[0].Mistake)
 	require.Contains(t, found[0].Message, "k0")
 
@@ -126,7 +130,7 @@ func TestExplain_WhatCannotBeProven(t *testing.T) {
 			t.Parallel()
 			with := r
 			with.Header = test.header
-			found := v.Explain(t.Context(), with, test.keys, nil)
+			found := v.Explain(t.Context(), with, test.keys, nil, nil)
 			require.Len(t, found, 1)
 			require.Equal(t, test.want, found[0].Mistake)
 			require.False(t, found[0].Proven)
@@ -143,9 +147,9 @@ func TestExplain_ByDigest(t *testing.T) {
 	salt := []byte("the event's id")
 	kept := signature.Request{Header: v.Redact(r.Header, nil), Now: now(), Presented: &signature.Presented{Digest: v.Digest(r, salt), Salt: salt}}
 
-	found := v.Explain(t.Context(), kept, keys("abc"), nil)
+	found := v.Explain(t.Context(), kept, keys("abc"), nil, nil)
 	require.NotEmpty(t, found)
 	require.Equal(t, signature.MistakeSecret, found[0].Mistake)
 	require.Contains(t, found[0].Message, `"Bearer " before it`)
-	require.Empty(t, v.Explain(t.Context(), kept, keys("xyz"), nil))
+	require.False(t, v.Explain(t.Context(), kept, keys("xyz"), nil, nil)[0].Proven)
 }

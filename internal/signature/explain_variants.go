@@ -34,7 +34,11 @@ func (v *Verifier) bySecret(r Request, keys []Key) []trial {
 			}
 		}
 		for _, variant := range secretVariants(text) {
-			add(key, variant.text, v.spelled(), variant.how, again)
+			remedy := again
+			if strings.TrimSpace(variant.text) == text {
+				remedy = "enter the secret at the sender once more, without what stands behind it; this webhook's is right"
+			}
+			add(key, variant.text, v.spelled(), variant.how, remedy)
 		}
 	}
 	return trials
@@ -152,12 +156,16 @@ func otherURLs(r Request) []string {
 	if err != nil {
 		return nil
 	}
-	hosts := []string{u.Host, r.Header.Get("Host"), r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Original-Host")}
+	own := u.EscapedPath() // without what public_url may have before it
+	if at := strings.Index(own, "/hooks/"); at > 0 {
+		own = own[at:]
+	}
+	hosts := []string{u.Host, r.Host, r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Original-Host")}
 	seen := map[string]bool{r.URL: true, "": true}
 	var all []string
 	for _, host := range hosts {
 		for _, scheme := range []string{"https", "http"} {
-			for _, path := range []string{u.EscapedPath(), u.EscapedPath() + "/", strings.TrimPrefix(u.EscapedPath(), "/hooks")} {
+			for _, path := range []string{u.EscapedPath(), u.EscapedPath() + "/", own, strings.TrimPrefix(u.EscapedPath(), "/hooks")} {
 				for _, query := range []string{u.RawQuery, ""} {
 					other := scheme + "://" + host + path
 					if query != "" {

@@ -32,10 +32,12 @@ const (
 // right.
 type Failure struct {
 	Reason Reason `json:"reason"`
-	// Message is for the sender: what to look at, and nothing to learn from.
+	// Message is for the endpoint's owner; what of it the sender hears, ForSender says.
 	Message string `json:"message"`
 	// Findings are for the endpoint's owner.
 	Findings Findings `json:"findings"`
+
+	private bool // the message is not for the sender
 }
 
 // Findings say what was looked at before a request was refused.
@@ -89,8 +91,18 @@ type TokenFinding struct {
 	IssuedAt  int64 `json:"iat,omitempty"`
 }
 
-// Error returns the message for the sender.
+// Error returns the message.
 func (f *Failure) Error() string { return f.Message }
+
+// ForSender is the message for the sender: what to look at, and nothing to learn from.
+// That an endpoint has no secret yet is an invitation, and where its keys are fetched
+// nobody's business.
+func (f *Failure) ForSender() string {
+	if f.Reason == ReasonNoSecret || f.Reason == ReasonBadSecret || f.private {
+		return "the request could not be verified"
+	}
+	return f.Message
+}
 
 // Unwrap gives the failure its place among the product's errors: whatever the
 // reason, the sender's code is CodeInvalidSignature.

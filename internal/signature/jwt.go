@@ -165,7 +165,9 @@ func (e *jwtEngine) fetchedSigner(ctx context.Context, r Request, text, kid stri
 			break // the key is known, and it is not its signature
 		}
 	}
-	return Key{}, refuse(ReasonMismatch, "the token is not signed by one of the keys at %s", e.scheme.JWT.JWKSURL)
+	failure := refuse(ReasonMismatch, "the token is not signed by one of the keys at %s", e.scheme.JWT.JWKSURL)
+	failure.private = true
+	return Key{}, failure
 }
 
 // lookedUpSigner asks for the key by its id, with the secret as credentials.

@@ -164,6 +164,7 @@ func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byt
 	if anyone {
 		keys = []Key{{}} // any identifier will do
 	}
+	strangers := 0
 	for _, key := range keys {
 		if key.Value.IsZero() && !anyone {
 			f.BadSecrets++
@@ -178,11 +179,17 @@ func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byt
 			continue
 		}
 		f.Secrets++
+		if p == (stranger{}) {
+			strangers++
+		}
 		for _, m.url = range urls {
 			if p.fits(e.template, m, signatures) {
 				return key, nil
 			}
 		}
+	}
+	if strangers > 0 && strangers == f.Secrets {
+		return Key{}, refuse(ReasonMismatch, "%s", messageOther(e.scheme))
 	}
 	if anyone {
 		return Key{}, refuse(ReasonMismatch, "the signature in %s does not fit the request", e.place())

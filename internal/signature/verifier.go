@@ -15,7 +15,10 @@ type Request struct {
 	Method string
 	// URL is the public one, as the provider has it; only templates with {url}
 	// look at it.
-	URL    string
+	URL string
+	// Host is what the request was sent to, which URL need not name; only Explain
+	// looks at it.
+	Host   string
 	Header http.Header
 	// Body is raw, before anything parsed it.
 	Body []byte
