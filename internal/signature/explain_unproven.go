@@ -46,7 +46,7 @@ func (v *Verifier) unproven(r Request, keys []Key, failure, was *Failure) []Susp
 	case ReasonUnreadableTimestamp:
 		return []Suspicion{v.unreadTime(r, failure)}
 	case ReasonMismatch:
-		return []Suspicion{v.mismatch(r, failure)}
+		return []Suspicion{v.mismatch(failure)}
 	}
 	if v.scheme.Engine == EngineJWT {
 		return []Suspicion{v.aboutToken(failure)}
@@ -108,7 +108,7 @@ func (v *Verifier) unreadTime(r Request, failure *Failure) Suspicion {
 }
 
 // mismatch says what it means that the signature does not fit, by who has the key.
-func (v *Verifier) mismatch(r Request, failure *Failure) Suspicion {
+func (v *Verifier) mismatch(failure *Failure) Suspicion {
 	s := v.scheme
 	again := "; or the body was changed on its way, which whatever stands between may do"
 	switch {
