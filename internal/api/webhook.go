@@ -281,8 +281,8 @@ func rotateSecret(ctx context.Context, c *call, body *rotateBody) (rotated, erro
 	if err != nil {
 		return rotated{}, err
 	}
-	if verifier.Scheme().SecretFormat == signature.SecretUnused {
-		return rotated{}, meshhook.Errorf(meshhook.CodeConflict, "webhook %s takes no secret by its verification; change that first", e.Path)
+	if err := verifier.NoSecret(e.Path); err != nil {
+		return rotated{}, err
 	}
 	grace := 24 * time.Hour
 	if body.Grace != nil {

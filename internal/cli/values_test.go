@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/config"
-	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/tail"
@@ -106,26 +105,27 @@ func FuzzParseHeaders(f *testing.F) {
 // The line that create prints is accepted by the verifier that made it.
 func TestTheCurlLineIsSigned(t *testing.T) {
 	t.Parallel()
-	for _, scheme := range []string{"hmac", "token", "basic", "standard-webhooks", "stripe", "none"} {
+	for _, scheme := range []string{"hmac", "token", "basic", "standard-webhooks", "stripe", "twilio", "none"} {
 		verifier, err := signature.New(meshhook.Verification{Scheme: scheme})
 		require.NoError(t, err)
 		secret := verifier.GenerateSecret()
+		contentType, sample := verifier.Sample()
 		line, err := curlLine(verifier, meshhook.Endpoint{Methods: []string{"PUT"}}, "http://localhost/hooks/a", secret, true)
 		require.NoError(t, err)
 		// echo in curl's place prints the words as a shell understands them.
 		out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", `curl() { printf '%s\n' "$@"; }; `+line).Output()
 		require.NoError(t, err)
 		words := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-		require.Equal(t, []string{"-X", "PUT", "-H", "Content-Type: application/json"}, words[:4])
-		require.Equal(t, []string{"--data-binary", daemon.SampleBody, "http://localhost/hooks/a"}, words[len(words)-3:])
-		header := http.Header{}
+		require.Equal(t, []string{"-X", "PUT", "-H", "Content-Type: " + contentType}, words[:4])
+		require.Equal(t, []string{"--data-binary", string(sample), "http://localhost/hooks/a"}, words[len(words)-3:])
+		header := http.Header{"Content-Type": {contentType}}
 		for _, word := range words[4 : len(words)-3] {
 			if name, value, ok := strings.Cut(word, ": "); ok {
 				header.Set(name, value)
 			}
 		}
 		_, failure := verifier.Verify(t.Context(), signature.Request{
-			Method: "PUT", URL: "http://localhost/hooks/a", Header: header, Body: []byte(daemon.SampleBody), Now: time.Now(),
+			Method: "PUT", URL: "http://localhost/hooks/a", Header: header, Body: sample, Now: time.Now(),
 		}, []signature.Key{{Value: secret}})
 		require.Nil(t, failure, scheme)
 	}

@@ -25,18 +25,20 @@ func curlLine(verifier *signature.Verifier, e meshhook.Endpoint, url string, sec
 		return "", nil
 	}
 	url = verifier.SignedURL(url, signature.Key{Value: secret})
-	method, header, err := daemon.Sign(verifier, e, url, []byte(daemon.SampleBody), secret)
+	contentType, sample := verifier.Sample()
+	method, header, err := daemon.Sign(verifier, e, url, http.Header{"Content-Type": {contentType}}, sample, secret)
 	if meshhook.ErrorCode(err) == meshhook.CodeInvalid {
 		return "", nil // only the provider can sign
 	}
 	if err != nil {
 		return "", err
 	}
-	parts := []string{"curl", "-X", method, "-H", shellQuote("Content-Type: application/json")}
+	parts := []string{"curl", "-X", method, "-H", shellQuote("Content-Type: " + contentType)}
+	header.Del("Content-Type")
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		parts = append(parts, "-H", shellQuote(name+": "+header.Get(name)))
 	}
-	parts = append(parts, "--data-binary", shellQuote(daemon.SampleBody), shellQuote(url))
+	parts = append(parts, "--data-binary", shellQuote(string(sample)), shellQuote(url))
 	return strings.Join(parts, " "), nil
 }
 

@@ -141,8 +141,8 @@ func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) erro
 		if err != nil {
 			return err
 		}
-		if verifier.Scheme().SecretFormat == signature.SecretUnused {
-			return meshhook.Errorf(meshhook.CodeConflict, "webhook %s takes no secret by its verification; change that with 'meshhook webhook update %s --verify hmac'", e.Path, e.Path)
+		if err := verifier.NoSecret(e.Path); err != nil {
+			return err
 		}
 		secret, generated, err := o.secret.forScheme(ctx, a, verifier)
 		if err == nil && secret.IsZero() { // which a new webhook may have

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -16,9 +18,6 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
-
-// SampleBody is what a test sends when it is not told what.
-const SampleBody = `{"hello":"world"}`
 
 // WebhookURL is how the world reaches a webhook, as far as the configuration
 // knows.
@@ -44,15 +43,18 @@ func PublicURL(c *config.Config) string {
 	}
 }
 
-// Sign returns the method and the headers of a sample request, or why it cannot
-// be signed.
-func Sign(verifier *signature.Verifier, e meshhook.Endpoint, url string, body []byte, secret meshhook.Secret) (method string, header http.Header, err error) {
+// Sign returns the method and the headers of a request with these headers and this
+// body, or why it cannot be signed.
+func Sign(verifier *signature.Verifier, e meshhook.Endpoint, url string, header http.Header, body []byte, secret meshhook.Secret) (method string, signed http.Header, err error) {
 	method = http.MethodPost
 	if !slices.Contains(e.Methods, method) {
 		method = e.Methods[0]
 	}
-	header, err = verifier.Sign(signature.Request{Method: method, URL: url, Body: body, Now: time.Now()}, signature.Key{Value: secret}, meshhook.NewID().String())
-	return method, header, err
+	r := signature.Request{Method: method, URL: url, Header: header, Body: body, Now: time.Now()}
+	proof, err := verifier.Sign(r, signature.Key{Value: secret}, meshhook.NewID().String())
+	signed = header.Clone()
+	maps.Copy(signed, proof)
+	return method, signed, err
 }
 
 // Test is a request to a webhook of a public listener on this machine.
@@ -61,7 +63,8 @@ type Test struct {
 	// Listen is the address that the listener was told.
 	Listen   string
 	Endpoint meshhook.Endpoint
-	// Header is what is sent beside the signature; Body is SampleBody when nil.
+	// Header is what is sent beside the signature, or instead of it; Body is a small
+	// sample when nil.
 	Header  http.Header
 	Body    []byte
 	Version string
@@ -84,30 +87,24 @@ func (db *Database) SendTest(ctx context.Context, t Test) (meshhook.Tested, erro
 	if err != nil {
 		return meshhook.Tested{}, err
 	}
-	if t.Body == nil {
-		t.Body = []byte(SampleBody)
-	}
+	before := t.headers(verifier)
 	base, client, err := t.dialer(ctx)
 	if err != nil {
 		return meshhook.Tested{}, err
 	}
 	defer client.Close()
 	key := signature.Key{Value: secret}
-	address := verifier.SignedURL(base+ingress.Prefix+t.Endpoint.Path, key)
-	// Without a public URL the listener goes by the address that it is called at.
-	public := address
+	url := base + ingress.Prefix + t.Endpoint.Path
+	known := url // by which the daemon verifies
 	if t.Config.PublicURL != "" {
-		public = verifier.SignedURL(WebhookURL(t.Config, t.Endpoint.Path), key)
+		known = WebhookURL(t.Config, t.Endpoint.Path)
 	}
-	method, header, err := Sign(verifier, t.Endpoint, public, t.Body, secret)
+	method, header, err := Sign(verifier, t.Endpoint, verifier.SignedURL(known, key), before, t.Body, secret)
 	if err != nil {
 		return meshhook.Tested{}, err
 	}
-	header.Set("Content-Type", "application/json")
-	for name, values := range t.Header {
-		header[name] = values
-	}
-	reply, err := client.Do(ctx, egress.Call{Method: method, URL: address, Header: header, Body: t.Body})
+	maps.Copy(header, t.Header)
+	reply, err := client.Do(ctx, egress.Call{Method: method, URL: verifier.SignedURL(url, key), Header: header, Body: t.Body})
 	if failed, ok := errors.AsType[*egress.Error](err); ok && failed.Reason == egress.ReasonBadRequest {
 		return meshhook.Tested{}, meshhook.Errorf(meshhook.CodeInvalid, "the test cannot be sent: %w", err)
 	}
@@ -116,6 +113,21 @@ func (db *Database) SendTest(ctx context.Context, t Test) (meshhook.Tested, erro
 		return meshhook.Tested{}, meshhook.Errorf(meshhook.CodeInternal, "no daemon answers at %s: %w; start one with 'meshhook daemon', or name its address in MESHHOOK_LISTEN", host, err)
 	}
 	return meshhook.Tested{Status: reply.Status, Body: string(reply.Body), DurationMS: reply.Duration.Milliseconds()}, nil
+}
+
+// headers are those that are sent beside the signature; it completes the body. What is
+// JSON is sent as such, whatever the scheme's sample is.
+func (t *Test) headers(verifier *signature.Verifier) http.Header {
+	contentType, sample := verifier.Sample()
+	switch {
+	case t.Body == nil:
+		t.Body = sample
+	case json.Valid(t.Body):
+		contentType = "application/json"
+	}
+	header := http.Header{"Content-Type": {contentType}}
+	maps.Copy(header, t.Header)
+	return header
 }
 
 // dialer returns where the listener on this machine is reached, and a client for

@@ -94,6 +94,19 @@ func (v *Verifier) CheckSecret(s meshhook.Secret) error {
 	return nil
 }
 
+// NoSecret says with CodeConflict why the webhook with this path has no secret that could
+// be replaced, or is nil where it has one.
+func (v *Verifier) NoSecret(path string) error {
+	switch {
+	case v.scheme.SecretFormat != SecretUnused:
+		return nil
+	case v.scheme.JWT.JWKSURL != "":
+		return meshhook.Errorf(meshhook.CodeConflict, "webhook %s has no secret: its keys are fetched from %s, and whoever issues the tokens replaces them there", path, v.scheme.JWT.JWKSURL)
+	default:
+		return meshhook.Errorf(meshhook.CodeConflict, "webhook %s has no secret, since it verifies nothing; give it another scheme first, as 'meshhook webhook update %s --verify hmac' does", path, path)
+	}
+}
+
 // schemeOf is the scheme or, for a secret of its kind, the alternative.
 func (v *Verifier) schemeOf(s meshhook.Secret) Scheme {
 	if v.scheme.Alternative != nil && strings.HasPrefix(s.Reveal(), v.scheme.AlternativePrefix) {

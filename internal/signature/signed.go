@@ -197,6 +197,17 @@ func (e *signedEngine) match(ctx context.Context, m *message, signatures [][]byt
 	return Key{}, noMatch(keys, f, "the signature in %s does not fit the request and the secret", e.place())
 }
 
+// formType is the media type of an HTML form.
+const formType = "application/x-www-form-urlencoded"
+
+// Sample is a small body that Sign can sign, and its Content-Type.
+func (v *Verifier) Sample() (contentType string, body []byte) {
+	if e, ok := v.engine.(*signedEngine); ok && e.template.uses(fieldForm) {
+		return formType, []byte("hello=world")
+	}
+	return "application/json", []byte(`{"hello":"world"}`)
+}
+
 // urls are the ways in which the sender may have written the URL.
 func (e *signedEngine) urls(m *message) []string {
 	if e.scheme.BodyHashQuery != "" {
@@ -325,7 +336,10 @@ func (e *signedEngine) sign(r Request, key Key, id string) (http.Header, error) 
 		return nil, err
 	}
 	if failure := e.checkCovered(m); failure != nil {
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s", failure.Message)
+		if !e.template.uses(fieldForm) {
+			return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s", failure.Message)
+		}
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s; give a form, with the Content-Type %s", failure.Message, formType)
 	}
 	header := http.Header{}
 	if e.scheme.Timestamp != (Timestamp{}) {

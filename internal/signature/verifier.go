@@ -142,7 +142,7 @@ func (v *Verifier) Verify(ctx context.Context, r Request, keys []Key) (Key, *Fai
 
 // Sign returns the headers that a sender of r sets: the signature with the key,
 // the timestamp of r.Now, and id where the scheme has a place for it. A scheme
-// whose signature covers an id needs one. r.Header is not looked at.
+// whose signature covers an id needs one. Of r.Header only the Content-Type counts.
 // A secret that the scheme cannot use, or a missing id, is CodeInvalid.
 func (v *Verifier) Sign(r Request, key Key, id string) (http.Header, error) {
 	if err := v.CheckSecret(key.Value); err != nil {
