@@ -50,6 +50,7 @@ func (b *body) read(r *http.Request, limit int64) error {
 // cut leaves of a body what tells its owner that it came, and gives the rest of its
 // memory back.
 func (b *body) cut() {
+	b.begun = true
 	b.raw = bytes.Clone(b.raw[:min(len(b.raw), maxPastBudget)])
 	b.decoded = b.raw
 	b.room.release()

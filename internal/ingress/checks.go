@@ -59,7 +59,9 @@ func (h *Handler) address(_ context.Context, c *call) *refusal {
 func (h *Handler) size(_ context.Context, c *call) *refusal {
 	err := errTooLarge
 	if c.request.ContentLength <= c.door.MaxBody || !c.asks() {
-		err = c.body.read(c.request, c.door.MaxBody)
+		if err = c.body.room.take(longHeader(c.request.Header)); err == nil {
+			err = c.body.read(c.request, c.door.MaxBody)
+		}
 	}
 	c.body.more = err != nil
 	switch {
@@ -67,7 +69,7 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 		return refuse(meshhook.CodePayloadTooLarge, "the body is larger than this webhook's limit of %d bytes", c.door.MaxBody)
 	case errors.Is(err, errNeverFits):
 		c.body.cut()
-		return refuse(meshhook.CodePayloadTooLarge, "the body takes more memory than there is for bodies (ingress.max_buffered)")
+		return refuse(meshhook.CodePayloadTooLarge, "the request takes more memory than there is for requests (ingress.max_buffered)")
 	case errors.Is(err, errFull):
 		c.body.cut()
 		refusal := unavailable("too many bytes of requests are held; try again soon")

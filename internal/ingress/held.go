@@ -3,6 +3,7 @@ package ingress
 import (
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 )
 
@@ -68,6 +69,15 @@ func (h *hold) give(n int64) {
 
 // release returns everything.
 func (h *hold) release() { h.give(h.bytes) }
+
+// longHeader is how much memory a header takes beyond what every request may, in
+// bytes: it is held for as long as its body takes to come.
+func longHeader(header http.Header) (size int64) {
+	for name, values := range header {
+		size += headerSize(name, values)
+	}
+	return max(0, size-firstBuffer)
+}
 
 // readUpTo reads at most limit bytes into memory that it takes step by step; length
 // is the announced size, or -1. It returns what it has read with every error:

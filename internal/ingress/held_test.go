@@ -122,3 +122,21 @@ func TestUnpackedBodiesCount(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, send(100_000).code)
 	h.holds(0)
 }
+
+// A long header is held while its body comes, and counts.
+func TestLongHeadersCount(t *testing.T) {
+	t.Parallel()
+	h := cramped(t, 64<<10)
+	long := func(size int) reply {
+		r := h.request("{}")
+		r.Header.Set("X-Long", strings.Repeat("x", size))
+		return h.send(r)
+	}
+	require.Equal(t, http.StatusAccepted, long(50_000).code)
+	require.Equal(t, http.StatusRequestEntityTooLarge, long(80_000).code)
+	slow := h.begin(30_000, 2)
+	h.holds(4 << 10)
+	require.Equal(t, http.StatusServiceUnavailable, long(64<<10+1000).code)
+	require.Equal(t, http.StatusAccepted, h.hears(slow, 29_998).StatusCode)
+	h.holds(0)
+}
