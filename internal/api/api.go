@@ -53,7 +53,10 @@ type Handler struct {
 	mux      *http.ServeMux
 	tokens   *keyring
 	failures *limit.Senders
-	openAPI  []byte
+	// strangers and suspects bound how often tokens that are not known are looked for.
+	strangers *limit.Senders
+	suspects  *limit.Senders
+	openAPI   []byte
 	// stopped is closed when streams have to end.
 	stopped chan struct{}
 	stop    sync.Once
@@ -67,6 +70,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		Options: o, mux: http.NewServeMux(), tokens: newKeyring(o.Store), failures: limit.NewSenders(meshhook.RateLimit{Limit: maxFailures, Period: time.Minute}),
+		strangers: perSecond(maxLookups), suspects: perSecond(maxSuspected),
 		stopped: make(chan struct{}), streams: &streams{open: map[meshhook.ID]int{}},
 	}
 	config := huma.Config{OpenAPI: newDocument(o.Version)}

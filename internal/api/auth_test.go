@@ -3,8 +3,11 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -75,7 +78,7 @@ func TestFailuresOfOneSenderAreLimited(t *testing.T) {
 	}
 	var re reply
 	require.Eventually(t, func() bool { // one more is allowed every three seconds
-		re = h.as(t, meshhook.NewToken().Reveal(), "GET", "/api/webhooks", "", from(address))
+		re = h.as(t, "more nonsense", "GET", "/api/webhooks", "", from(address))
 		return re.status == 429
 	}, patience, time.Millisecond)
 	requireError(t, meshhook.CodeRateLimited, re)
@@ -84,7 +87,9 @@ func TestFailuresOfOneSenderAreLimited(t *testing.T) {
 	require.Positive(t, wait)
 	require.LessOrEqual(t, wait, 60)
 	require.Equal(t, 429, h.as(t, "", "GET", "/api/webhooks", "", from(address)).status)
-	// Others come in, and so does who is known already.
+	// Others come in, and so does who has a token, known already or not.
+	require.Equal(t, 401, h.as(t, meshhook.NewToken().Reveal(), "GET", "/api/webhooks", "", from(address)).status)
+	require.Equal(t, 200, h.as(t, h.tokens[meshhook.RoleAdmin], "GET", "/api/webhooks", "", from(address)).status)
 	require.Equal(t, 401, h.as(t, "nonsense", "GET", "/api/webhooks", "", from("203.0.113.10")).status)
 	require.Equal(t, 200, h.as(t, known, "GET", "/api/webhooks", "", from(address)).status)
 }
@@ -109,6 +114,89 @@ func TestWhenATokenWasUsedIsNoted(t *testing.T) {
 	more, err = handler.FlushUsed(t.Context())
 	require.NoError(t, err)
 	require.False(t, more)
+}
+
+// asked is a store that counts how often it is asked for tokens, of which it knows
+// none.
+type asked struct {
+	api.Store
+	times atomic.Int64
+	// hold, unless it is nil, holds the answers up.
+	hold chan struct{}
+}
+
+func (a *asked) TokenByDigest(context.Context, []byte) (meshhook.Token, error) {
+	a.times.Add(1)
+	if a.hold != nil {
+		<-a.hold
+	}
+	return meshhook.Token{}, meshhook.Errorf(meshhook.CodeNotFound, "there is no such token")
+}
+
+// Those who try tokens do not get at the database more often than it can bear.
+func TestUnknownTokensAreLookedForWithinABudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, store := house{}, &asked{}
+		sender := netip.MustParseAddr("192.0.2.1")
+		handler, _ := h.inside(t, func(o *api.Options) {
+			o.Store = store
+			o.Sender = func(*http.Request) netip.Addr { return sender }
+		})
+		try := func(token meshhook.Secret) int {
+			return answer(t, handler, token.Reveal(), "GET", "/api/webhooks", "").Code
+		}
+		same := meshhook.NewToken()
+		for range 10 {
+			require.Equal(t, 401, try(same))
+		}
+		require.EqualValues(t, 1, store.times.Load(), "it was not there a moment ago")
+		<-time.After(time.Second) // of the bubble's clock
+		require.Equal(t, 401, try(same))
+		require.EqualValues(t, 2, store.times.Load())
+
+		var refused int
+		for range 1000 {
+			if try(meshhook.NewToken()) == 429 {
+				refused++
+			}
+		}
+		require.Equal(t, int64(1002-refused), store.times.Load())
+		require.LessOrEqual(t, store.times.Load(), int64(2+api.MaxFailures+api.MaxSuspected))
+		// Others are not held up by that, but by what all of them do.
+		<-time.After(time.Second)
+		store.times.Store(0)
+		for range 2 * api.MaxLookups {
+			sender = sender.Next()
+			try(meshhook.NewToken())
+		}
+		require.EqualValues(t, api.MaxLookups, store.times.Load())
+	})
+}
+
+// One question is enough for all who wait for its answer.
+func TestOneTokenIsLookedForOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &asked{hold: make(chan struct{})}
+		find, _ := api.Keyring(store)
+		token := meshhook.NewToken()
+		errs := make(chan error, 10)
+		impatient, leave := context.WithCancel(t.Context())
+		go func() { errs <- find(impatient, token, time.Now()) }()
+		synctest.Wait()
+		for range 9 {
+			go func() { errs <- find(t.Context(), token, time.Now()) }()
+		}
+		synctest.Wait()
+		leave()
+		require.ErrorIs(t, <-errs, context.Canceled)
+		close(store.hold)
+		for range 9 {
+			require.Equal(t, meshhook.CodeNotFound, meshhook.ErrorCode(<-errs))
+		}
+		require.EqualValues(t, 1, store.times.Load())
+	})
 }
 
 // counting is a store in which every token is known; it counts how often it is

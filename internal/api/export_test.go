@@ -31,11 +31,13 @@ func Routes() (all []Route) {
 
 // The limits that tests go up to.
 const (
-	MaxFailures = maxFailures
-	MaxBody     = maxBody
-	MaxStreams  = maxStreams
-	MaxOfToken  = maxOfToken
-	MaxKept     = maxKept
+	MaxFailures  = maxFailures
+	MaxLookups   = maxLookups
+	MaxSuspected = maxSuspected
+	MaxBody      = maxBody
+	MaxStreams   = maxStreams
+	MaxOfToken   = maxOfToken
+	MaxKept      = maxKept
 )
 
 // Keyring returns the find of a fresh keyring, and how many tokens it keeps.
@@ -43,7 +45,7 @@ func Keyring(s Store) (find func(ctx context.Context, token meshhook.Secret, now
 	k := newKeyring(s)
 	find = func(ctx context.Context, token meshhook.Secret, now time.Time) error {
 		digest, _ := meshhook.TokenDigest(token)
-		_, err := k.find(ctx, digest, now)
+		_, err := k.find(ctx, digest, now, nil)
 		return err
 	}
 	return find, func() int { return len(k.known) }

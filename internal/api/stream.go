@@ -172,7 +172,7 @@ func (c *call) pump(ctx context.Context, s *events, entries <-chan meshhook.Entr
 		case <-beat.C:
 			err = s.comment("alive")
 		case now := <-check.C:
-			_, err = c.tokens.find(ctx, c.digest, now)
+			_, err = c.tokens.find(ctx, c.digest, now, nil)
 			if meshhook.ErrorCode(err) != meshhook.CodeNotFound {
 				err = nil // a database that is away takes no token back
 			}
