@@ -136,10 +136,4 @@ func errNoRoute() error {
 }
 
 // clip shortens what a stranger wrote, for a message to them.
-func clip(text string) string {
-	const most = 64
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
-}
+func clip(text string) string { return meshhook.Clip(text, 64) }

@@ -57,7 +57,7 @@ func (c *call) run(to route) (answer any, err error) {
 		}
 		c.project = c.Store.View(c.token.ProjectID, c.actor())
 	}
-	if !legible(c.name()) {
+	if !storable(c.name()) {
 		return nil, meshhook.Errorf(meshhook.CodeNotFound, "there is nothing of this name")
 	}
 	if err := c.readQuery(to); err != nil {
@@ -92,15 +92,15 @@ func (c *call) readQuery(to route) (err error) {
 		if len(values) > 1 {
 			return malformed("the parameter %s stands there %d times; give it once", name, len(values))
 		}
-		if !legible(values[0]) {
+		if !storable(values[0]) {
 			return malformed("the parameter %s holds NUL or is not UTF-8", name)
 		}
 	}
 	return nil
 }
 
-// legible tells whether a text can be the name of anything: Postgres takes no other.
-func legible(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+// storable tells whether a text can be the name of anything: Postgres takes no other.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // maxBody bounds the body of a request to a route that says nothing else, in bytes.
 const maxBody = 1 << 20

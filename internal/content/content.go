@@ -31,6 +31,9 @@ type Body struct {
 	Text string
 }
 
+// mostQuoted is how much of what a sender wrote is repeated to them, in characters.
+const mostQuoted = 80
+
 const (
 	formType      = "application/x-www-form-urlencoded"
 	multipartType = "multipart/form-data"
@@ -113,7 +116,7 @@ func MediaType(contentType string) string {
 func checkType(contentType string) error {
 	media := MediaType(contentType)
 	if media == "" && contentType != "" || strings.ContainsFunc(media, notOfType) || strings.Count(media, "/") > 1 {
-		return meshhook.Errorf(meshhook.CodeUnsupportedMediaType, "the content type %q cannot be read; write it like application/json", Cut(contentType))
+		return meshhook.Errorf(meshhook.CodeUnsupportedMediaType, "the content type %q cannot be read; write it like application/json", meshhook.Clip(contentType, mostQuoted))
 	}
 	return nil
 }
@@ -151,7 +154,7 @@ func readJSON(contentType string, body []byte) (any, error) {
 		if text, ok := decodeText(body, charset); ok && text == string(body) {
 			break
 		}
-		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "the content type says that this JSON is %q; send it as UTF-8, as RFC 8259 asks", Cut(charset))
+		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "the content type says that this JSON is %q; send it as UTF-8, as RFC 8259 asks", meshhook.Clip(charset, mostQuoted))
 	}
 	if isWide(body) {
 		return nil, meshhook.Errorf(meshhook.CodeMalformedPayload, "not valid JSON: it is UTF-16 or UTF-32; send it as UTF-8, as RFC 8259 asks")
@@ -167,12 +170,4 @@ func isWide(body []byte) bool {
 	}
 	first, second := body[0], body[1]
 	return first == 0 || second == 0 || first == 0xfe && second == 0xff || first == 0xff && second == 0xfe
-}
-
-// Cut shortens what a sender wrote for a message to them.
-func Cut(text string) string {
-	if len(text) > 80 {
-		return strings.ToValidUTF8(text[:80], "") + "…"
-	}
-	return text
 }

@@ -16,7 +16,7 @@ type pair struct{ name, value string }
 // the name is repeated. Names are taken as they are: a[b] and a[] are names like
 // any other, since what they mean differs between languages.
 func readForm(contentType string, body []byte) (map[string]any, error) {
-	if bytes.ContainsFunc(body, isControl) {
+	if bytes.ContainsFunc(body, mustBeEscaped) {
 		return nil, malformedForm("it has control characters that are not escaped")
 	}
 	pairs, ok := splitPairs(string(body))
@@ -25,7 +25,7 @@ func readForm(contentType string, body []byte) (map[string]any, error) {
 	}
 	if charset := formCharset(contentType, pairs); charset != "" {
 		if pairs, ok = decodePairs(pairs, charset); !ok {
-			return nil, malformedForm("it is not " + Cut(charset))
+			return nil, malformedForm("it is not " + meshhook.Clip(charset, mostQuoted))
 		}
 	}
 	return object(pairs), nil
@@ -35,7 +35,9 @@ func malformedForm(what string) error {
 	return meshhook.Errorf(meshhook.CodeMalformedPayload, "the body is not the form that its content type says: %s", what)
 }
 
-func isControl(r rune) bool { return r < ' ' && r != '\r' && r != '\n' && r != '\t' }
+// mustBeEscaped tells whether no form has the character as it is. Line breaks and tabs
+// stand in forms that people write by hand.
+func mustBeEscaped(r rune) bool { return r < ' ' && r != '\r' && r != '\n' && r != '\t' }
 
 // Query reads a query string as readForm does a form. Pairs that are not
 // well-formed are left out, and bytes that are not UTF-8 made legible.

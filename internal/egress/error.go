@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // Reason is why a call failed. The set is closed: metrics, histories and
@@ -140,15 +142,10 @@ func isReset(err error) bool {
 
 // clip makes a stranger's text fit for a line of ours.
 func clip(text string) string {
-	const most = 200 // characters
-	text = strings.Map(func(r rune) rune {
+	return meshhook.Clip(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
-	}, text)
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
+	}, text), 200)
 }

@@ -28,7 +28,7 @@ func ParseText(s string) (*Text, error) { return parseText(s, Limits{}, (*Text).
 // (RFC 9110, section 5.5), so that no value can begin another header, and if a
 // result is null.
 func ParseHeader(s string) (*Text, error) {
-	if strings.ContainsFunc(s, isControl) {
+	if strings.ContainsFunc(s, unfitForHeader) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "header %q: a header cannot hold a line break or control character", shorten(s, 80))
 	}
 	return parseText(s, Limits{}, (*Text).joinHeader)
@@ -73,15 +73,15 @@ func (t *Text) joinHeader(values []any) (string, error) {
 		if v == nil {
 			return "", t.unsafe(i, "gave null, which must not stand in a header; write // for a default")
 		}
-		if strings.ContainsFunc(text, isControl) {
+		if strings.ContainsFunc(text, unfitForHeader) {
 			return "", t.unsafe(i, "gave a line break or control character, which must not stand in a header")
 		}
 	}
 	return joinText(values)
 }
 
-// isControl tells whether a character must not stand in the value of a header.
-func isControl(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
+// unfitForHeader tells whether a character must not stand in the value of a header.
+func unfitForHeader(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // unsafe is the error of a part whose result must not stand where it is. It
 // never shows the result.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -45,7 +44,7 @@ func (b *body) decode(names []string, limit int64) error {
 	}
 	for _, name := range names {
 		if decoders[name] == nil {
-			b.refusal = unsupportedEncoding("the content encoding %q is not accepted; send gzip, deflate or none", content.Cut(name))
+			b.refusal = unsupportedEncoding("the content encoding %q is not accepted; send gzip, deflate or none", meshhook.Clip(name, 80))
 			return nil
 		}
 	}

@@ -41,13 +41,7 @@ func errUnknownScheme(name string) error {
 }
 
 // clip shortens text from outside for a message.
-func clip(text string) string {
-	const most = 64
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
+func clip(text string) string { return meshhook.Clip(text, 64) }
 
 // legible is clip for what is shown without quotes: what a terminal would take for
 // a command is marked.

@@ -63,7 +63,7 @@ func newJWT(s Scheme) (*jwtEngine, error) {
 		scheme: s,
 		header: newHeaderName(s.Header),
 		method: jwt.GetSigningMethod(s.Algorithm),
-		// What a token claims is checked in claims.go, by the request's own time.
+		// What a token claims is for checkClaims, by the request's own time.
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{s.Algorithm}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber(), jwt.WithStrictDecoding()),
 	}, nil
 }
