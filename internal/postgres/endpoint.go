@@ -307,6 +307,11 @@ func (t *Tenant) changeEndpoints(ctx context.Context, doing string, fn func(pgx.
 // secrets, for ingress, which keeps them until the configuration changes.
 func (db *DB) LiveEndpoints(ctx context.Context) (list []meshhook.LiveEndpoint, err error) {
 	err = db.inTx(ctx, "reading webhooks", func(tx pgx.Tx) error {
+		// As of one moment: a webhook that is made meanwhile must not be seen without its
+		// secret.
+		if _, err := tx.Exec(ctx, `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`); err != nil {
+			return err
+		}
 		secrets, unreadable, err := db.endpointSecrets(ctx, tx, nil)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/netip"
 	"testing"
@@ -224,4 +225,38 @@ func TestAnIDComesBeforeAPathThatLooksLikeIt(t *testing.T) {
 	left, err := h.project.Endpoints(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []meshhook.Endpoint{twin}, left)
+}
+
+// A webhook that is made while all of them are read is not seen without its secret:
+// it would refuse what it is sent.
+func TestLiveEndpointsAreReadAsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	maker := h.systemTx(t)
+	_, err := maker.Exec(t.Context(), `LOCK TABLE webhook_endpoints IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	read := make(chan []meshhook.LiveEndpoint, 1)
+	failed := make(chan error, 1)
+	go func() {
+		live, err := h.db.LiveEndpoints(context.Background())
+		failed <- err
+		read <- live
+	}()
+	require.Eventually(t, func() bool {
+		return rows[bool](t, h, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'webhook_endpoints'::regclass
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`)[0]
+	}, patience, time.Millisecond)
+	late := meshhook.NewID()
+	for _, sql := range []string{
+		`INSERT INTO webhook_endpoints SELECT (jsonb_populate_record(e, jsonb_build_object('id', $1::uuid, 'url_path', 'late'))).* FROM webhook_endpoints e`,
+		`INSERT INTO endpoint_secrets SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'endpoint_id', $1::uuid))).* FROM endpoint_secrets s`,
+	} {
+		_, err := maker.Exec(t.Context(), sql, late)
+		require.NoError(t, err)
+	}
+	require.NoError(t, maker.Commit(t.Context()))
+	require.NoError(t, <-failed)
+	for _, live := range <-read {
+		require.True(t, len(live.Secrets) > 0 || live.Unreadable != nil, live.Endpoint.Path)
+	}
 }
