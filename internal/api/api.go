@@ -22,6 +22,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/limit"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // Prefix is where the API lives.
@@ -32,16 +33,15 @@ type Options struct {
 	Store   Store
 	Log     *slog.Logger
 	Version string
-	// Check says what of an endpoint cannot be used by ingress.
-	Check func(meshhook.Endpoint) error
+	// Check completes an endpoint and says what is wrong with it. It is told whether
+	// the dedup window was asked for.
+	Check func(e *meshhook.Endpoint, windowGiven bool) (*signature.Verifier, error)
 	// URL is how the world reaches the webhook with this path.
 	URL func(path string) string
 	// Sender is the address that a request came from, proxies looked through.
 	Sender func(*http.Request) netip.Addr
 	// MaxBody is the body limit of webhooks that set none, in bytes.
 	MaxBody int64
-	// Retention is how long events are kept; no dedup window may be longer.
-	Retention time.Duration
 	// Heartbeat is how often a silent stream says that it lives; 0 takes 15 s.
 	Heartbeat time.Duration
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // store is the house's database as a handler of the test's own sees it.
@@ -77,7 +78,9 @@ func (h house) inside(t *testing.T, change func(*api.Options)) (*api.Handler, *t
 	log := &text{}
 	o := api.Options{
 		Store: store{DB: h.db}, Log: slog.New(slog.NewJSONHandler(log, nil)), Version: "test",
-		Check:  func(meshhook.Endpoint) error { return nil },
+		Check: func(e *meshhook.Endpoint, _ bool) (*signature.Verifier, error) {
+			return signature.New(e.Verification)
+		},
 		URL:    func(path string) string { return "http://localhost/hooks/" + path },
 		Sender: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
 	}
@@ -110,7 +113,9 @@ func requireFault(t *testing.T, status int, code meshhook.Code, w *httptest.Resp
 func TestAPanicIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	handler, log := h.inside(t, func(o *api.Options) { o.Check = func(meshhook.Endpoint) error { panic("hush-hush") } })
+	handler, log := h.inside(t, func(o *api.Options) {
+		o.Check = func(*meshhook.Endpoint, bool) (*signature.Verifier, error) { panic("hush-hush") }
+	})
 	w := answer(t, handler, h.tokens[meshhook.RoleAdmin], "POST", "/api/webhooks", `{"url_path":"x","workflow_id":"hello"}`)
 	requireFault(t, 500, meshhook.CodeInternal, w)
 	require.NotContains(t, w.Body.String(), "hush")

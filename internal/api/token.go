@@ -23,28 +23,15 @@ type tokenBody struct {
 	ExpiresIn meshhook.Duration `json:"expires_in,omitzero" doc:"How long it is valid; for ever when left out." example:"720h"`
 }
 
-// tokenView is a token at the one moment at which it is shown.
-type tokenView struct {
-	meshhook.Token
-	Text string `json:"token" doc:"The token itself: shown this once."`
-}
-
 // createToken makes a token of the caller's own project: an admin cannot reach into
 // another one that way.
-func createToken(ctx context.Context, c *call, body *tokenBody) (tokenView, error) {
-	now := time.Now()
-	token := meshhook.Token{ID: meshhook.NewID(), Name: body.Name, Role: body.Role}
-	if body.ExpiresIn != 0 {
-		until := now.Add(body.ExpiresIn.Std()).UTC().Truncate(time.Millisecond)
-		token.ExpiresAt = &until
+func createToken(ctx context.Context, c *call, body *tokenBody) (issued meshhook.IssuedToken, err error) {
+	issued, digest, err := meshhook.IssueToken(body.Name, body.Role, body.ExpiresIn, time.Now())
+	if err != nil {
+		return issued, err
 	}
-	if err := token.Validate(now); err != nil {
-		return tokenView{}, err
-	}
-	text := meshhook.NewToken()
-	digest, _ := meshhook.TokenDigest(text)
-	token, err := c.project.CreateToken(ctx, token, digest[:])
-	return tokenView{token, text.Reveal()}, err
+	issued.Token, err = c.project.CreateToken(ctx, issued.Token, digest)
+	return issued, err
 }
 
 // revokeToken may take the caller's own token away.

@@ -93,24 +93,6 @@ func (f WebhookFields) missing() error {
 	return &meshhook.Error{Code: meshhook.CodeInvalid, Message: "a webhook needs a url_path and a workflow_id", Details: s.problems}
 }
 
-// check completes an endpoint and says what is wrong with it: with the very
-// checks of the commands and of ingress. A dedup window that outlives the events is
-// refused where it was asked for, and is nobody's mistake otherwise.
-func (c *call) check(e *meshhook.Endpoint, window meshhook.Duration) (*signature.Verifier, error) {
-	if err := e.Validate(); err != nil {
-		return nil, err
-	}
-	if window != 0 {
-		if err := e.CheckRetention(c.Retention); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.Check(*e); err != nil {
-		return nil, err
-	}
-	return signature.New(e.Verification)
-}
-
 // webhookView is a webhook as the API shows it.
 type webhookView struct {
 	meshhook.Endpoint
@@ -165,7 +147,7 @@ func createWebhook(ctx context.Context, c *call, body *webhookBody) (webhookView
 	}
 	e := meshhook.Endpoint{ID: meshhook.NewID()}
 	body.apply(&e, c.MaxBody)
-	verifier, err := c.check(&e, body.DedupWindow)
+	verifier, err := c.Check(&e, body.DedupWindow != 0)
 	if err != nil {
 		return webhookView{}, err
 	}
@@ -190,19 +172,19 @@ func createWebhook(ctx context.Context, c *call, body *webhookBody) (webhookView
 }
 
 // chooseSecret takes the secret that was given, or makes one where the scheme's
-// secret is chosen by the receiver. It is zero where none is needed from here: the
-// scheme takes none, or its secret comes with the provider's handshake.
+// secret is chosen by the receiver. It is zero where none is needed from here.
 func chooseSecret(verifier *signature.Verifier, given meshhook.Secret) (secret meshhook.Secret, generated bool, err error) {
-	scheme := verifier.Scheme()
-	switch {
-	case !given.IsZero():
+	if !given.IsZero() {
 		return given, false, verifier.CheckSecret(given)
-	case scheme.SecretFormat == signature.SecretUnused || scheme.SecretOptional:
-		return secret, false, nil
-	case scheme.SecretFromProvider || verifier.GenerateSecret().IsZero():
-		return secret, false, needsSecret(scheme)
 	}
-	return verifier.GenerateSecret(), true, nil
+	switch verifier.SecretSource() {
+	case signature.SecretFromSender:
+		return secret, false, needsSecret(verifier.Scheme())
+	case signature.SecretMadeHere:
+		return verifier.GenerateSecret(), true, nil
+	default:
+		return secret, false, nil
+	}
 }
 
 // needsSecret says that only the sender knows the secret, and where it is found.
@@ -236,7 +218,7 @@ func changeWebhook(ctx context.Context, c *call) (webhookView, error) {
 		if workflow != nil {
 			e.WorkflowID, e.Workflow = workflow.ID, workflow.Name
 		}
-		_, err := c.check(e, change.window)
+		_, err := c.Check(e, change.window != 0)
 		return err
 	})
 	return c.view(e), err

@@ -46,37 +46,23 @@ and workflows, replay events and start runs, and one of admin everything in the 
 	return cmd
 }
 
-// tokenCreated is a token at the one moment at which it is shown.
-type tokenCreated struct {
-	meshhook.Token
-	Text string `json:"token"`
-}
-
 func runTokenCreate(ctx context.Context, a *app, o *tokenCreateOptions) error {
-	token := meshhook.Token{ID: meshhook.NewID(), Name: o.name, Role: meshhook.Role(o.role)}
-	now := time.Now()
-	if o.expiresIn != 0 {
-		until := now.Add(o.expiresIn.Std()).UTC().Truncate(time.Millisecond)
-		token.ExpiresAt = &until
-	}
-	if err := token.Validate(now); err != nil {
+	issued, digest, err := meshhook.IssueToken(o.name, meshhook.Role(o.role), o.expiresIn, time.Now())
+	if err != nil {
 		return err
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		text := meshhook.NewToken()
-		digest, _ := meshhook.TokenDigest(text)
-		token, err := s.project.CreateToken(ctx, token, digest[:])
-		if err != nil {
+		if issued.Token, err = s.project.CreateToken(ctx, issued.Token, digest); err != nil {
 			return err
 		}
 		a.note("the token is shown this once; send it as 'Authorization: Bearer TOKEN'")
-		return printFields(a, tokenCreated{token, text.Reveal()}, func(f *fields) {
-			f.add("token", text.Reveal())
-			f.add("id", token.ID)
-			f.add("name", token.Name)
-			f.add("role", token.Role)
+		return printFields(a, issued, func(f *fields) {
+			f.add("token", issued.Text)
+			f.add("id", issued.ID)
+			f.add("name", issued.Name)
+			f.add("role", issued.Role)
 			f.add("project", s.config.Project)
-			f.add("expires", token.ExpiresAt)
+			f.add("expires", issued.ExpiresAt)
 		})
 	})
 }

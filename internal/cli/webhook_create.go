@@ -55,11 +55,8 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 	}
 	o.apply(a, &e)
 	// All that can be wrong is found before the database is touched.
-	verifier, err := checkWebhook(c, &e)
+	verifier, err := o.check(a, c, &e)
 	if err != nil {
-		return err
-	}
-	if err := a.checkWindow(e, c); err != nil {
 		return err
 	}
 	document, err := a.workflowFile(o.workflow)
@@ -133,17 +130,17 @@ func provider(scheme string) bool {
 	return known && scheme != "none" && !slices.Contains(selfChosen, scheme)
 }
 
-// forScheme returns the secret that the flags say; without them, it generates
-// one, or asks for the one that the provider has. It is zero where the scheme needs
-// none from here: it takes none, or its secret comes with the provider's handshake.
+// forScheme returns the secret that the flags say; without them, it generates one,
+// or asks for the one that the provider has. It is zero where the scheme needs none
+// from here.
 func (f *secretFlags) forScheme(ctx context.Context, a *app, verifier *signature.Verifier) (secret meshhook.Secret, generated bool, err error) {
-	scheme := verifier.Scheme()
+	scheme, source := verifier.Scheme(), verifier.SecretSource()
 	switch {
 	case f.given(a) > 0:
 		secret, err = f.read(a)
-	case scheme.SecretFormat == signature.SecretUnused || scheme.SecretOptional:
+	case source == signature.SecretNowhere || source == signature.SecretLater:
 		return meshhook.Secret{}, false, nil
-	case provider(scheme.Name) || verifier.GenerateSecret().IsZero():
+	case source == signature.SecretFromSender || provider(scheme.Name): // who has one there already, mostly
 		secret, err = f.ask(ctx, a, "secret of "+scheme.Name, scheme.SecretHint)
 	default:
 		secret, generated = verifier.GenerateSecret(), true

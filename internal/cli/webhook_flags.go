@@ -11,7 +11,6 @@ import (
 
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
-	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 )
@@ -188,22 +187,7 @@ func (a *app) readResponse(name string) (*meshhook.Response, error) {
 	return &response, nil
 }
 
-// checkWindow refuses a dedup window that outlives the events; one that was not
-// asked for is nobody's mistake.
-func (a *app) checkWindow(e meshhook.Endpoint, c *config.Config) error {
-	if !a.flags.Changed("dedup-window") {
-		return nil
-	}
-	return e.CheckRetention(c.Retention.Events)
-}
-
-// checkWebhook completes an endpoint and says what is wrong with it.
-func checkWebhook(c *config.Config, e *meshhook.Endpoint) (*signature.Verifier, error) {
-	if err := e.Validate(); err != nil {
-		return nil, err
-	}
-	if err := ingress.Check(*e, daemon.SchemaOptions(c, nil)); err != nil {
-		return nil, err
-	}
-	return signature.New(e.Verification)
+// check completes an endpoint and says what is wrong with it.
+func (f *webhookFlags) check(a *app, c *config.Config, e *meshhook.Endpoint) (*signature.Verifier, error) {
+	return daemon.CheckWebhook(c, e, a.flags.Changed("dedup-window"))
 }

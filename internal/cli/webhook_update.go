@@ -81,7 +81,7 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if a.flags.Changed("verify") {
 			a.warnAbout(view)
 		}
-		if e.Verification.Scheme != before && verifier.Scheme().SecretFormat != signature.SecretUnused {
+		if e.Verification.Scheme != before && verifier.SecretSource() != signature.SecretNowhere {
 			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
 		}
 		return a.printWebhook(view)
@@ -91,11 +91,7 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 // changed puts what the flags say over a webhook, and says what is wrong with it then.
 func (o *webhookUpdateOptions) changed(a *app, s *session, e *meshhook.Endpoint) (*signature.Verifier, error) {
 	o.apply(a, e)
-	verifier, err := checkWebhook(s.config, e)
-	if err != nil {
-		return nil, err
-	}
-	return verifier, a.checkWindow(*e, s.config)
+	return o.check(a, s.config, e)
 }
 
 // webhookRotateOptions are what 'webhook rotate-secret' was told.

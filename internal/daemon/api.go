@@ -12,15 +12,18 @@ import (
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/signature"
 )
 
 // newAPI makes the handler of /api/.
 func (d *Daemon) newAPI() (*api.Handler, error) {
 	return api.New(api.Options{
-		Store: installation{d.db, d}, Log: d.log, Version: d.version, Check: func(e meshhook.Endpoint) error { return ingress.Check(e, SchemaOptions(d.config, nil)) },
+		Store: installation{d.db, d}, Log: d.log, Version: d.version, Check: func(e *meshhook.Endpoint, windowGiven bool) (*signature.Verifier, error) {
+			return CheckWebhook(d.config, e, windowGiven)
+		},
 		URL:     func(path string) string { return WebhookURL(d.config, path) },
 		Sender:  func(r *http.Request) netip.Addr { return ingress.Sender(r, d.config.TrustedProxies) },
-		MaxBody: int64(d.config.Ingress.MaxBody), Retention: d.config.Retention.Events,
+		MaxBody: int64(d.config.Ingress.MaxBody),
 	})
 }
 

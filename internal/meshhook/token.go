@@ -72,6 +72,29 @@ func TokenDigest(token Secret) (digest [sha256.Size]byte, ok bool) {
 	return sha256.Sum256([]byte(text)), true
 }
 
+// IssuedToken is a token at the one moment at which it is shown.
+type IssuedToken struct {
+	Token
+	Text string `json:"token" doc:"The token itself: shown this once."`
+}
+
+// IssueToken makes a token that is valid for so long from now on, for ever with 0,
+// and the digest that is kept of it. What was left at zero gets its default. Errors:
+// CodeInvalid.
+func IssueToken(name string, role Role, life Duration, now time.Time) (issued IssuedToken, digest []byte, err error) {
+	t := Token{ID: NewID(), Name: name, Role: role}
+	if life != 0 {
+		until := now.Add(life.Std()).UTC().Truncate(time.Millisecond)
+		t.ExpiresAt = &until
+	}
+	if err := t.Validate(now); err != nil {
+		return issued, nil, err
+	}
+	text := NewToken()
+	sum, _ := TokenDigest(text)
+	return IssuedToken{t, text.Reveal()}, sum[:], nil
+}
+
 // maxTokenLife bounds how far ahead a token may expire: what is further is a slip.
 const maxTokenLife = 10 * 365 * 24 * time.Hour
 

@@ -105,3 +105,23 @@ func FuzzParseCursor(f *testing.F) {
 		require.Equal(t, text, c.String())
 	})
 }
+
+func TestIssueToken(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6789, time.FixedZone("", 3600))
+	issued, digest, err := meshhook.IssueToken("ci", meshhook.RoleWrite, meshhook.Duration(time.Hour), now)
+	require.NoError(t, err)
+	sum, ok := meshhook.TokenDigest(meshhook.NewSecret(issued.Text))
+	require.True(t, ok)
+	require.Equal(t, sum[:], digest)
+	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	require.Equal(t, meshhook.Token{ID: issued.ID, Name: "ci", Role: meshhook.RoleWrite, ExpiresAt: &until}, issued.Token)
+
+	issued, _, err = meshhook.IssueToken("", "", 0, now)
+	require.NoError(t, err)
+	require.Equal(t, meshhook.RoleRead, issued.Role)
+	require.NotEmpty(t, issued.Name)
+	require.Nil(t, issued.ExpiresAt)
+	_, _, err = meshhook.IssueToken("ci", "root", 0, now)
+	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
+}
