@@ -259,14 +259,11 @@ func rotateSecret(ctx context.Context, c *call, body *rotateBody) (rotated, erro
 	if err != nil {
 		return rotated{}, err
 	}
-	verifier, err := signature.New(e.Verification)
+	verifier, err := signature.ForRotation(e)
 	if err != nil {
 		return rotated{}, err
 	}
-	if err := verifier.NoSecret(e.Path); err != nil {
-		return rotated{}, err
-	}
-	grace := 24 * time.Hour
+	grace := meshhook.DefaultGrace
 	if body.Grace != nil {
 		grace = body.Grace.Std()
 	}

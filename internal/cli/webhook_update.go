@@ -102,7 +102,7 @@ type webhookRotateOptions struct {
 }
 
 func newWebhookRotateCmd(a *app) *cobra.Command {
-	o := &webhookRotateOptions{grace: meshhook.Duration(24 * time.Hour)}
+	o := &webhookRotateOptions{grace: meshhook.Duration(meshhook.DefaultGrace)}
 	cmd := &cobra.Command{
 		Use: "rotate-secret PATH|ID", Short: "Give a webhook a new secret; the old one lives on for a while",
 		Example: `  meshhook webhook rotate-secret orders
@@ -133,11 +133,8 @@ func runWebhookRotate(ctx context.Context, a *app, o *webhookRotateOptions) erro
 		if err != nil {
 			return err
 		}
-		verifier, err := signature.New(e.Verification)
+		verifier, err := signature.ForRotation(e)
 		if err != nil {
-			return err
-		}
-		if err := verifier.NoSecret(e.Path); err != nil {
 			return err
 		}
 		secret, generated, err := o.secret.forScheme(ctx, a, verifier)

@@ -21,6 +21,8 @@ const (
 	// MinDedupWindow and MaxDedupWindow bound the window that an endpoint may set.
 	MinDedupWindow = time.Second
 	MaxDedupWindow = 30 * 24 * time.Hour
+	// DefaultGrace is how long old secrets verify after a rotation that names no time.
+	DefaultGrace = 24 * time.Hour
 	// MaxActiveSecrets is how many secrets of an endpoint may verify at once: each
 	// costs a computation for every forgery.
 	MaxActiveSecrets = 16

@@ -94,9 +94,9 @@ func (v *Verifier) CheckSecret(s meshhook.Secret) error {
 	return nil
 }
 
-// NoSecret says with CodeConflict why the webhook with this path has no secret that could
+// noSecret says with CodeConflict why the webhook with this path has no secret that could
 // be replaced, or is nil where it has one.
-func (v *Verifier) NoSecret(path string) error {
+func (v *Verifier) noSecret(path string) error {
 	switch {
 	case v.scheme.SecretFormat != SecretUnused:
 		return nil

@@ -1,5 +1,7 @@
 package signature
 
+import "github.com/profullstack/meshhook/internal/meshhook"
+
 // SecretSource is where the secret of a new webhook comes from.
 type SecretSource int
 
@@ -23,4 +25,14 @@ func (v *Verifier) SecretSource() SecretSource {
 	default:
 		return SecretMadeHere
 	}
+}
+
+// ForRotation returns the verifier of a webhook whose secret is about to be replaced:
+// CodeConflict where it takes none.
+func ForRotation(e meshhook.Endpoint) (*Verifier, error) {
+	v, err := New(e.Verification)
+	if err == nil {
+		err = v.noSecret(e.Path)
+	}
+	return v, err
 }

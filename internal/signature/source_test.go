@@ -33,4 +33,9 @@ func TestSecretSource(t *testing.T) {
 		}
 	}
 	require.Positive(t, later)
+
+	_, err := signature.ForRotation(meshhook.Endpoint{Path: "a", Verification: meshhook.Verification{Scheme: "none"}})
+	require.Equal(t, meshhook.CodeConflict, meshhook.ErrorCode(err))
+	_, err = signature.ForRotation(meshhook.Endpoint{Path: "a", Verification: meshhook.Verification{Scheme: "sns"}})
+	require.NoError(t, err)
 }
