@@ -308,6 +308,7 @@ func TestSecretsTokensProjectsAndTheAuditLog(t *testing.T) {
 	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"role":"root"}`)
 	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"expires_in":"soon"}`)
 	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"expires_in":"999999h"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", "/api/tokens", `{"expires_in":"0s"}`)
 	re = h.admin(t, "GET", "/api/tokens", "")
 	require.NotContains(t, re.text, "mhk_")
 	require.NotContains(t, re.text, "digest")

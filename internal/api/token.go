@@ -18,9 +18,9 @@ func listTokens(ctx context.Context, c *call) (page[meshhook.Token], error) {
 
 // tokenBody says what a token is to be.
 type tokenBody struct {
-	Name      string            `json:"name,omitempty" doc:"By which it is listed and revoked; one is made when left out."`
-	Role      meshhook.Role     `json:"role,omitempty" doc:"read, write or admin; read when left out."`
-	ExpiresIn meshhook.Duration `json:"expires_in,omitzero" doc:"How long it is valid; for ever when left out." example:"720h"`
+	Name      string             `json:"name,omitempty" doc:"By which it is listed and revoked; one is made when left out."`
+	Role      meshhook.Role      `json:"role,omitempty" doc:"read, write or admin; read when left out."`
+	ExpiresIn *meshhook.Duration `json:"expires_in,omitempty" doc:"How long it is valid; for ever when left out." example:"720h"`
 }
 
 // createToken makes a token of the caller's own project: an admin cannot reach into

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,7 @@ func (o *eventListOptions) filter() (f meshhook.EventFilter, err error) {
 		Webhook: o.webhook, Status: meshhook.EventStatus(o.status), Code: meshhook.Code(o.code),
 		Since: o.since.at, Until: o.until.at, DedupKey: o.dedupKey,
 	}
-	if err := checkLimit(o.limit); err != nil {
+	if err := cmp.Or(checkLimit(o.limit), checkSpan(o.since, o.until)); err != nil {
 		return f, err
 	}
 	if len(o.from.list) > 1 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -29,12 +30,16 @@ An event that was rejected is judged again, by the webhook's present configurati
 and as of the moment at which it came. It starts a run if it passes, or with --force.
 
 With --webhook and --since, all events of that time are replayed, oldest first; the
-accepted ones, unless --status says otherwise.`,
+accepted ones, unless --status says otherwise. Of rejected ones, those that have a run
+already are left out, unless --again is given.`,
 		Example: `  meshhook event replay 01890a5d-ac96-774b-bcce-b302099a8057
   meshhook event replay 01890a5d-ac96-774b-bcce-b302099a8057 --workflow orders --version 2
   meshhook event replay --webhook stripe --since 6h --status rejected --rate 20/s`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.many.webhook == "" && o.many.since.at.IsZero() {
+				if len(args) == 0 {
+					return usageError("which events? Give the ID of one, or --webhook PATH and --since TIME for many")
+				}
 				return exactly("ID")(cmd, args)
 			}
 			return exactly()(cmd, args)
@@ -77,10 +82,28 @@ func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 		if o.force && e.Status == meshhook.EventRejected {
 			a.warn("this event was rejected when it came (%s)", e.Code)
 		}
+		if err := a.noteRuns(ctx, s, e); err != nil {
+			return err
+		}
 		run, err := daemon.NewReplayer(s.project, o.how(), s.judging()).Start(ctx, &e)
 		if err != nil {
 			return err
 		}
 		return a.printStarted(ctx, s, run.ID, false)
 	})
+}
+
+// noteRuns says that a run of the event has done its work already, or is about to.
+func (a *app) noteRuns(ctx context.Context, s *session, e meshhook.Event) error {
+	for _, id := range slices.Backward(e.RunIDs) {
+		run, err := s.project.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if run.Status == meshhook.RunSucceeded || !run.Status.Ended() {
+			a.note("this event has the run %s already (%s); this is another", run.ID, run.Status)
+			return nil
+		}
+	}
+	return nil
 }

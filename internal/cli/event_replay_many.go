@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,6 +24,7 @@ type replayManyOptions struct {
 	until   moment
 	cursor  string
 	rate    rateFlag
+	again   bool
 	yes     bool
 }
 
@@ -41,11 +43,12 @@ func (o *replayManyOptions) register(a *app, cmd *cobra.Command) {
 	addMoment(flags, &o.until, "until", "those before then")
 	flags.StringVar(&o.cursor, "cursor", "", "those newer than the one with this `id`: where an earlier replay ended")
 	flags.Var(&o.rate, "rate", "how many to replay in a time")
+	flags.BoolVar(&o.again, "again", false, "rejected events that have a run already, too")
 	flags.BoolVar(&o.yes, "yes", false, "do not ask")
 }
 
 // manyFlags are the flags that go with many events only.
-var manyFlags = []string{"webhook", "status", "code", "since", "until", "cursor", "rate", "yes"}
+var manyFlags = []string{"webhook", "status", "code", "since", "until", "cursor", "rate", "again", "yes"}
 
 // refuse says which flag does not go with a single event.
 func (o *replayManyOptions) refuse(a *app) error {
@@ -72,6 +75,13 @@ func (o *replayManyOptions) filter() (f meshhook.EventFilter, err error) {
 	case f.Status == "":
 		f.Status = meshhook.EventAccepted
 	}
+	if o.again && f.Status != meshhook.EventRejected {
+		return f, usageError("--again is for rejected events; %s ones are replayed whether or not they have a run", f.Status)
+	}
+	f.WithoutRuns = f.Status == meshhook.EventRejected && !o.again
+	if err := checkSpan(o.since, o.until); err != nil {
+		return f, err
+	}
 	if f.Until.IsZero() {
 		f.Until = time.Now() // what comes meanwhile is not meant
 	}
@@ -87,6 +97,8 @@ type replayed struct {
 	// Refused counts those that started no run, by the reason.
 	Refused map[meshhook.Code]int64 `json:"refused"`
 	Failed  int64                   `json:"failed"`
+	// AlreadyRun counts the rejected ones that were left out since they have a run.
+	AlreadyRun int64 `json:"already_run"`
 	// Cursor is the last event that was looked at, when not all of them were.
 	Cursor *meshhook.ID `json:"cursor,omitempty"`
 }
@@ -99,15 +111,15 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 	// Only a rejected event is looked into.
 	filter.Bodies = filter.Status == meshhook.EventRejected && !o.force
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		if _, _, err := s.project.Endpoint(ctx, filter.Webhook); err != nil && o.workflow == "" {
+		if err := o.checkTarget(ctx, s); err != nil {
 			return err
 		}
-		count, err := s.project.CountEvents(ctx, filter)
+		count, already, err := countReplays(ctx, s, filter)
 		if err != nil {
 			return err
 		}
 		if count > 0 && !o.many.yes {
-			sure, err := a.confirm(ctx, fmt.Sprintf("Start runs on up to %d %s events of the webhook %s?", count, filter.Status, filter.Webhook))
+			sure, err := a.confirm(ctx, fmt.Sprintf("Start runs on up to %s of the webhook %s?", counted(count, string(filter.Status)+" event"), filter.Webhook))
 			if err != nil {
 				return err
 			}
@@ -117,6 +129,7 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 			}
 		}
 		did, err := a.replayMany(ctx, s, o, filter, count)
+		did.AlreadyRun = already
 		if printed := a.printReplayed(did); err == nil {
 			err = printed
 		}
@@ -126,6 +139,36 @@ func runEventReplayMany(ctx context.Context, a *app, o *eventReplayOptions) erro
 		}
 		return err
 	})
+}
+
+// checkTarget says that there is no such webhook, workflow or version, before anybody is
+// asked. A webhook may be gone whose events are for another workflow.
+func (o *eventReplayOptions) checkTarget(ctx context.Context, s *session) error {
+	e, _, err := s.project.Endpoint(ctx, o.many.webhook)
+	if err != nil && (o.workflow == "" || meshhook.ErrorCode(err) != meshhook.CodeNotFound) {
+		return err
+	}
+	_, err = s.project.Version(ctx, cmp.Or(o.workflow, e.WorkflowID.String()), o.version)
+	return err
+}
+
+// countReplays counts the events that are meant, and those that were left out since they
+// have a run.
+func countReplays(ctx context.Context, s *session, f meshhook.EventFilter) (count, already int64, err error) {
+	if count, err = s.project.CountEvents(ctx, f); err != nil || !f.WithoutRuns {
+		return count, 0, err
+	}
+	f.WithoutRuns = false
+	all, err := s.project.CountEvents(ctx, f)
+	return count, max(all-count, 0), err
+}
+
+// counted is a number and a noun in its number: "1 event", "2 events".
+func counted(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // replayMany starts a run on each event, at the rate, until all are done, ctx ends
@@ -210,6 +253,9 @@ func (a *app) printReplayed(did replayed) error {
 			refused += " (" + strings.Join(reasons, ", ") + ")"
 		}
 		f.add("refused", refused)
+		if did.AlreadyRun > 0 {
+			f.add("already run", did.AlreadyRun)
+		}
 		f.add("failed", did.Failed)
 	})
 }

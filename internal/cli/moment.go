@@ -33,3 +33,11 @@ func (m *moment) Set(text string) (err error) {
 	}
 	return err
 }
+
+// checkSpan refuses a time that ends before it begins.
+func checkSpan(since, until moment) error {
+	if !until.at.IsZero() && until.at.Before(since.at) {
+		return usageError("--until %s is before --since %s", until.text, since.text)
+	}
+	return nil
+}

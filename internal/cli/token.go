@@ -47,7 +47,11 @@ and workflows, replay events and start runs, and one of admin everything in the 
 }
 
 func runTokenCreate(ctx context.Context, a *app, o *tokenCreateOptions) error {
-	issued, digest, err := meshhook.IssueToken(o.name, meshhook.Role(o.role), o.expiresIn, time.Now())
+	var life *meshhook.Duration // for ever
+	if a.flags.Changed("expires-in") {
+		life = &o.expiresIn
+	}
+	issued, digest, err := meshhook.IssueToken(o.name, meshhook.Role(o.role), life, time.Now())
 	if err != nil {
 		return err
 	}

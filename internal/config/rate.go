@@ -9,10 +9,10 @@ import (
 // Rate is a limit for each sender address; the zero Rate is none.
 type Rate struct{ Limit meshhook.RateLimit }
 
-// ParseRate reads what meshhook.ParseRateLimit reads, and "none" or "0" for no
-// limit. Errors have CodeInvalid.
+// ParseRate reads what meshhook.ParseRateLimit reads, and "none" for no limit: 0
+// could as well be meant to let nothing through. Errors have CodeInvalid.
 func ParseRate(text string) (Rate, error) {
-	if text == "0" || strings.EqualFold(text, "none") {
+	if strings.EqualFold(text, "none") {
 		return Rate{}, nil
 	}
 	limit, err := meshhook.ParseRateLimit(text)

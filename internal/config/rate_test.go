@@ -10,7 +10,7 @@ import (
 )
 
 func TestParseRate(t *testing.T) {
-	for text, want := range map[string]string{"60/minute": "60/minute", "0": "none", "None": "none", "5-M": "5/minute"} {
+	for text, want := range map[string]string{"60/minute": "60/minute", "None": "none", "5-M": "5/minute"} {
 		r, err := config.ParseRate(text)
 		require.NoError(t, err)
 		require.Equal(t, want, r.String())

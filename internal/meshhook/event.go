@@ -86,6 +86,8 @@ type EventFilter struct {
 	// Before and After are cursors: only events older, or newer, than this one.
 	Before ID
 	After  ID
+	// WithoutRuns leaves out what has started a run, whatever became of it.
+	WithoutRuns bool
 	// OldestFirst turns the list round; it begins with the newest otherwise.
 	OldestFirst bool
 	// Bodies asks for the bodies, too.

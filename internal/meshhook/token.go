@@ -78,12 +78,12 @@ type IssuedToken struct {
 	Text string `json:"token" doc:"The token itself: shown this once."`
 }
 
-// IssueToken makes a token that is valid for so long from now on, for ever with 0,
+// IssueToken makes a token that is valid for so long from now on, for ever with nil,
 // and the digest that is kept of it. What was left at zero gets its default. Errors:
 // CodeInvalid.
-func IssueToken(name string, role Role, life Duration, now time.Time) (issued IssuedToken, digest []byte, err error) {
+func IssueToken(name string, role Role, life *Duration, now time.Time) (issued IssuedToken, digest []byte, err error) {
 	t := Token{ID: NewID(), Name: name, Role: role}
-	if life != 0 {
+	if life != nil {
 		until := now.Add(life.Std()).UTC().Truncate(time.Millisecond)
 		t.ExpiresAt = &until
 	}
@@ -111,7 +111,7 @@ func (t *Token) Validate(now time.Time) error {
 		t.Name = "token-" + t.ID.String()[24:]
 	}
 	if t.ExpiresAt != nil && (!t.ExpiresAt.After(now) || t.ExpiresAt.After(now.Add(maxTokenLife))) {
-		return Errorf(CodeInvalid, "a token expires in the future, within ten years; give a duration like 720h")
+		return Errorf(CodeInvalid, "a token expires in the future, within ten years; give a duration like 720h, or none for one that never does")
 	}
 	return CheckName("token", t.Name)
 }

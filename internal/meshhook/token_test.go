@@ -109,7 +109,8 @@ func FuzzParseCursor(f *testing.F) {
 func TestIssueToken(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6789, time.FixedZone("", 3600))
-	issued, digest, err := meshhook.IssueToken("ci", meshhook.RoleWrite, meshhook.Duration(time.Hour), now)
+	hour := meshhook.Duration(time.Hour)
+	issued, digest, err := meshhook.IssueToken("ci", meshhook.RoleWrite, &hour, now)
 	require.NoError(t, err)
 	sum, ok := meshhook.TokenDigest(meshhook.NewSecret(issued.Text))
 	require.True(t, ok)
@@ -117,11 +118,14 @@ func TestIssueToken(t *testing.T) {
 	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.Equal(t, meshhook.Token{ID: issued.ID, Name: "ci", Role: meshhook.RoleWrite, ExpiresAt: &until}, issued.Token)
 
-	issued, _, err = meshhook.IssueToken("", "", 0, now)
+	issued, _, err = meshhook.IssueToken("", "", nil, now)
 	require.NoError(t, err)
 	require.Equal(t, meshhook.RoleRead, issued.Role)
 	require.NotEmpty(t, issued.Name)
 	require.Nil(t, issued.ExpiresAt)
-	_, _, err = meshhook.IssueToken("ci", "root", 0, now)
+	_, _, err = meshhook.IssueToken("ci", "root", nil, now)
 	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
+	var none meshhook.Duration
+	_, _, err = meshhook.IssueToken("ci", "", &none, now)
+	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err), "nothing is not for ever")
 }

@@ -144,6 +144,9 @@ func (t *Tenant) eventsWhere(f meshhook.EventFilter) (where string, args []any) 
 		// What is no address, in an event whose sender is not known, is in no network.
 		and("CASE WHEN remote_addr ~ '^[0-9a-f:.]+$' THEN remote_addr::inet END <<= $", f.From.Masked())
 	}
+	if f.WithoutRuns {
+		b.WriteString(" AND NOT EXISTS (SELECT FROM runs WHERE runs.event_id = events.id)")
+	}
 	if !f.Since.IsZero() {
 		and("id >= $", meshhook.FirstIDAt(f.Since))
 	}
