@@ -96,6 +96,7 @@ func (a *app) adviseOn(v webhookView) {
 		a.note("hint: %s is a known provider; --verify %s checks its signatures", first, first)
 	}
 	a.warnAbout(v)
+	a.warnOfResponse(v.Endpoint)
 	if v.Secret != "" {
 		a.note("the secret is shown this once; give it to the sender now")
 	}
@@ -111,6 +112,13 @@ func (a *app) adviseOn(v webhookView) {
 		a.note("hint: it has no secret yet: %s", scheme.SecretHint)
 	case scheme.Query != "":
 		a.note("hint: the sender puts its token behind the URL, as ?%s=…", scheme.Query)
+	}
+}
+
+// warnOfResponse says that senders can write markup into a webhook's answer.
+func (a *app) warnOfResponse(e meshhook.Endpoint) {
+	if e.Response.Unescaped() {
+		a.warn("the response is HTML or XML and puts values in as they are, so that senders can write markup into it; escape each: {{ … | @html }}")
 	}
 }
 

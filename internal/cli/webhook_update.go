@@ -81,6 +81,9 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		if a.flags.Changed("verify") {
 			a.warnAbout(view)
 		}
+		if a.flags.Changed("response") {
+			a.warnOfResponse(e)
+		}
 		if e.Verification.Scheme != before && verifier.SecretSource() != signature.SecretNowhere {
 			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
 		}

@@ -40,6 +40,31 @@ func (r *Response) Bodiless() bool {
 	return r.Status == http.StatusNoContent || r.Status == http.StatusResetContent
 }
 
+// interpolated finds what a template puts into a text.
+var interpolated = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+
+// Unescaped tells whether the answer is HTML or XML, written as text, into which it puts
+// values as they are: with what their sender wrote in them.
+func (r *Response) Unescaped() bool {
+	if r == nil {
+		return false
+	}
+	contentType := r.ContentType
+	for name, value := range r.Headers {
+		if strings.EqualFold(name, "Content-Type") {
+			contentType = value
+		}
+	}
+	text, isText := r.Body.(string)
+	contentType = strings.ToLower(contentType)
+	if !isText || !strings.Contains(contentType, "html") && !strings.Contains(contentType, "xml") {
+		return false
+	}
+	return slices.ContainsFunc(interpolated.FindAllString(text, -1), func(part string) bool {
+		return !strings.Contains(part, "@html") && !strings.Contains(part, "@uri")
+	})
+}
+
 func (r *Response) validate() error {
 	if r == nil {
 		return nil

@@ -69,3 +69,23 @@ func TestResponseValidate(t *testing.T) {
 		require.ErrorContains(t, err, c.want)
 	}
 }
+
+func TestResponse_Unescaped(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		response *meshhook.Response
+		want     bool
+	}{
+		{nil, false},
+		{&meshhook.Response{ContentType: "text/xml", Body: `<a id="{{ .event.body.id }}"/>`}, true},
+		{&meshhook.Response{ContentType: "text/xml", Body: `<a id="{{ .event.body.id | @html }}"/>`}, false},
+		{&meshhook.Response{ContentType: "text/xml", Body: "<a x=\"{{ .a | @html }}\" y=\"{{\n.b }}\"/>"}, true},
+		{&meshhook.Response{ContentType: "Text/HTML; charset=utf-8", Body: `<a href="?{{ .a | @uri }}">{{ .b }}</a>`}, true},
+		{&meshhook.Response{Headers: map[string]string{"content-type": "application/soap+xml"}, Body: "{{ .a }}"}, true},
+		{&meshhook.Response{ContentType: "text/html", Body: "<p>thanks</p>"}, false},
+		{&meshhook.Response{ContentType: "text/plain", Body: "{{ .a }}"}, false},
+		{&meshhook.Response{ContentType: "text/html", Body: map[string]any{"a": "{{ .a }}"}}, false},
+	} {
+		require.Equal(t, test.want, test.response.Unescaped(), test.response)
+	}
+}
