@@ -93,7 +93,7 @@ func writeEvent(a *app, w io.Writer, e meshhook.Event) error {
 	f.add("status", state("event", e.Status))
 	f.add("code", e.Code)
 	f.add("reason", e.Reason)
-	f.add("findings", string(e.Findings))
+	f.addFindings(e.Findings)
 	f.add("received", e.ReceivedAt)
 	f.add("from", e.RemoteAddr)
 	request := e.Method + " " + e.Path

@@ -137,6 +137,10 @@ func (n *networksFlag) Set(text string) error {
 // addDuration adds a flag that takes a duration of Go's.
 func addDuration(flags *pflag.FlagSet, value *meshhook.Duration, name, help string) {
 	flags.TextVar(value, name, *value, help)
+	flags.Lookup(name).DefValue = "" // for the help: no duration is no default
+	if *value != 0 {
+		flags.Lookup(name).DefValue = value.String()
+	}
 }
 
 // ago is the moment a duration before now; the zero time for none.
@@ -195,7 +199,7 @@ func readCapped(name string, source io.Reader, limit int64) ([]byte, error) {
 		return nil, fileError(name, err)
 	}
 	if int64(len(text)) > limit {
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is larger than %d bytes", name, limit)
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is larger than %s", name, meshhook.FormatSize(limit))
 	}
 	return text, nil
 }

@@ -41,7 +41,7 @@ func TestInputHasALimit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "123", string(text))
 	_, err = readCapped("a", strings.NewReader("1234"), 3)
-	require.EqualError(t, err, "a is larger than 3 bytes")
+	require.EqualError(t, err, "a is larger than 3B")
 	_, err = readCapped("a", iotest.ErrReader(io.ErrClosedPipe), 3)
 	require.EqualError(t, err, "cannot read a: io: read/write on closed pipe")
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"maps"
 	"slices"
@@ -121,10 +123,12 @@ func (a *app) printWebhook(v webhookView) error {
 		}
 		f.add("allowed", (&networksFlag{v.AllowedIPs}).String())
 		f.add("max body", config.ByteSize(v.MaxBody))
-		f.add("dedup", v.Dedup)
-		f.add("dedup window", v.DedupWindow)
+		f.add("dedup", dedupText(v.Endpoint))
+		if dedupText(v.Endpoint) != "" {
+			f.add("dedup window", v.DedupWindow)
+		}
 		f.add("filter", v.Filter)
-		f.add("schema", string(v.Schema))
+		f.add("schema", compact(v.Schema))
 		f.add("response", responseText(v.Endpoint))
 		f.add("created", v.CreatedAt)
 		f.add("updated", v.UpdatedAt)
@@ -139,6 +143,32 @@ func (v webhookView) verify(text string) cell {
 	return cell{text + " (open)", tail.Warn}
 }
 
+// dedupText is the key by which a webhook knows repetitions, whoever says so; "" for
+// none.
+func dedupText(e meshhook.Endpoint) string {
+	switch e.Dedup {
+	case "none":
+		return ""
+	case "":
+		verifier, err := signature.New(e.Verification)
+		if err != nil || verifier.Scheme().Dedup == "" {
+			return ""
+		}
+		return verifier.Scheme().Dedup + ", of the scheme"
+	default:
+		return e.Dedup
+	}
+}
+
+// compact is JSON in one line.
+func compact(text json.RawMessage) string {
+	var line bytes.Buffer
+	if json.Compact(&line, text) != nil {
+		return string(text) // or nothing
+	}
+	return line.String()
+}
+
 // responseText says in a few words what accepted requests are answered; "" for the
 // standard answer.
 func responseText(e meshhook.Endpoint) string {
@@ -151,8 +181,18 @@ func responseText(e meshhook.Endpoint) string {
 		return ""
 	}
 	text := strconv.Itoa(r.Status) + whose
-	if r.From == meshhook.FromRun {
+	_, isText := r.Body.(string)
+	switch {
+	case r.From == meshhook.FromRun:
 		text += ", the run's output, for which the sender waits up to " + r.Timeout.String()
+	case r.Body == nil:
+		text += ", without a body"
+	case r.ContentType != "":
+		text += ", " + r.ContentType
+	case isText:
+		text += ", text"
+	default:
+		text += ", JSON"
 	}
 	return text
 }

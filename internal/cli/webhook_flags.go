@@ -49,6 +49,7 @@ func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
 	flags.Var(&f.networks, "allow-ip", "`network` or address that may send; may be given several times")
 	flags.StringSliceVar(&f.methods, "method", nil, "HTTP `method` to answer, POST when left out; may be given several times")
 	flags.TextVar(&f.maxBody, "max-body", f.maxBody, "body limit, a `size` like 1MiB")
+	flags.Lookup("max-body").DefValue = "" // which is the configuration's
 	flags.StringVar(&f.response, "response", "", "`file` of the answer to accepted requests, JSON or YAML: {status, content_type, headers, body} or {from: run, timeout}")
 	flags.StringVar(&f.description, "description", "", "what it is for")
 	f.registerVerification(cmd)
@@ -78,6 +79,7 @@ func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
 	flags.StringVar(&v.Issuer, "verify-issuer", "", "iss that a JWT must claim")
 	flags.StringVar(&v.Audience, "verify-audience", "", "aud that a JWT must claim")
 	flags.StringToStringVar(&v.Claims, "verify-claim", nil, "claim that a JWT must have, `name=value`; may be given several times")
+	flags.Lookup("verify-claim").DefValue = ""
 	flags.StringVar(&v.JWKSURL, "verify-jwks-url", "", "https `URL` of the keys of JWTs, instead of a secret")
 	flags.BoolVar(&v.ConfirmSubscription, "confirm-subscription", false, "confirm subscriptions by calling the URL that the provider sends (sns)")
 	addDuration(flags, &v.Tolerance, "tolerance", "how far the time of signing may lie from now, a `duration` like 5m")

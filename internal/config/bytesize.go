@@ -54,15 +54,8 @@ func ParseByteSize(text string) (ByteSize, error) {
 	return ByteSize(n) * unit, nil
 }
 
-// String prints the size in the largest unit that divides it: "1MiB", "1500B".
-func (s ByteSize) String() string {
-	for _, unit := range []string{"GiB", "MiB", "KiB"} {
-		if size := unitSize(strings.ToLower(unit)); s != 0 && s%size == 0 {
-			return strconv.FormatInt(int64(s/size), 10) + unit
-		}
-	}
-	return strconv.FormatInt(int64(s), 10) + "B"
-}
+// String prints what meshhook.FormatSize does.
+func (s ByteSize) String() string { return meshhook.FormatSize(int64(s)) }
 
 // MarshalText prints String.
 func (s ByteSize) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -129,6 +129,7 @@ func TestLoad_RefusesTheValue(t *testing.T) {
 		{"INGRESS_READ_TIMEOUT=99ms", `99ms is too short; use 100ms or more`},
 		{"LIMITS_STORE=redis", `"redis" is not one of auto, postgres, memory`},
 		{"LIMITS_UNKNOWN_PATHS=lots", `"lots" is not a rate limit; write it like 100/minute, 10/s or 5/15m, or none`},
+		{"LIMITS_FAILED_VERIFICATIONS=0", `"0" is not a rate limit; write it like 100/minute, 10/s or 5/15m, or none`},
 		{"LIMITS_FAILED_VERIFICATIONS=0/minute", `"0/minute" is not a rate limit; write it like 100/minute, 10/s or 5/15m, or none`},
 		{"TLS_KEY_FILE=/k", `it is set, but tls.cert_file is empty; name the key's certificate`},
 		{"TLS_ACME_DOMAINS=localhost", `"localhost" is not a name that a certificate can be fetched for; write it like hooks.example.com`},
@@ -163,7 +164,7 @@ func TestLoad_AcceptsTheEdges(t *testing.T) {
 		"LISTEN=:0", "LISTEN=[::1]:65535", "LISTEN=localhost:80", "DATABASE_MAX_CONNS=10000",
 		"INGRESS_MAX_BODY=1KiB", "INGRESS_MAX_BODY=64MiB", "INGRESS_MAX_IN_FLIGHT=1", "INGRESS_MAX_IN_FLIGHT=1000000",
 		"INGRESS_MAX_CONNECTIONS=1", "INGRESS_READ_TIMEOUT=100ms", "TLS_ACME_HTTP_LISTEN=none", "TLS_ACME_ACCEPT_TERMS=TRUE",
-		"LIMITS_STORE=memory", "LIMITS_UNKNOWN_PATHS=none", "LIMITS_FAILED_VERIFICATIONS=0", "LIMITS_FAILED_VERIFICATIONS=1/s",
+		"LIMITS_STORE=memory", "LIMITS_UNKNOWN_PATHS=none", "LIMITS_FAILED_VERIFICATIONS=1/s",
 		"ENGINE_CONCURRENCY=1", "ENGINE_CONCURRENCY=10000", "RETENTION_EVENTS=1h", "SHUTDOWN_GRACE=0s",
 		"NETWORK_ALLOW=0.0.0.0/0 ::/0", "DATABASE_URL=host=/run/postgresql user=u", "DATABASE_URL=postgresql:///db",
 	} {

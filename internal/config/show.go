@@ -35,7 +35,7 @@ func show(v any) string {
 	case meshhook.Secret:
 		return v.Reveal() // for maskValue
 	case time.Duration:
-		return shortDuration(v)
+		return meshhook.Duration(v).String()
 	case []string:
 		return strings.Join(v, ",")
 	case []netip.Prefix:
@@ -47,18 +47,6 @@ func show(v any) string {
 	default:
 		return fmt.Sprint(v)
 	}
-}
-
-// shortDuration is Go's text without the zeros at its end: 720h, not 720h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // maskValue hides what is secret in a key's value.

@@ -59,7 +59,7 @@ func rules() []rule {
 		{"ingress.max_connections", func(c *Config) string { return badRange(c.Ingress.MaxConnections, 1, maxConnections) }},
 		{"ingress.read_timeout", func(c *Config) string {
 			if c.Ingress.ReadTimeout < minReadTimeout {
-				return fmt.Sprintf("%s is too short; use %s or more", shortDuration(c.Ingress.ReadTimeout), minReadTimeout)
+				return fmt.Sprintf("%s is too short; use %s or more", meshhook.Duration(c.Ingress.ReadTimeout), minReadTimeout)
 			}
 			return ""
 		}},
@@ -187,7 +187,7 @@ func badRange[N int | ByteSize](n, least, most N) string {
 
 func badRetention(d time.Duration) string {
 	if d < minRetention {
-		return fmt.Sprintf("%s is too short; keep things for %s at least", shortDuration(d), shortDuration(minRetention))
+		return fmt.Sprintf("%s is too short; keep things for %s at least", meshhook.Duration(d), meshhook.Duration(minRetention))
 	}
 	return ""
 }

@@ -66,7 +66,7 @@ func (h *Handler) size(_ context.Context, c *call) *refusal {
 	c.body.more = err != nil
 	switch {
 	case errors.Is(err, errTooLarge):
-		return refuse(meshhook.CodePayloadTooLarge, "the body is larger than this webhook's limit of %d bytes", c.door.MaxBody)
+		return refuse(meshhook.CodePayloadTooLarge, "the body is larger than this webhook's limit of %s", meshhook.FormatSize(c.door.MaxBody))
 	case errors.Is(err, errNeverFits):
 		c.body.cut()
 		return refuse(meshhook.CodePayloadTooLarge, "the request takes more memory than there is for requests (ingress.max_buffered)")

@@ -1,6 +1,9 @@
 package meshhook
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Duration is a time.Duration that reads and prints as Go's duration text
 // ("1m30s") in JSON and YAML.
@@ -9,11 +12,21 @@ type Duration time.Duration
 // Std returns d as the standard library's type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String returns Go's duration text.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String returns Go's duration text without the zeros at its end, as people write it:
+// 720h, not 720h0m0s.
+func (d Duration) String() string {
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // MarshalText prints Go's duration text.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // UnmarshalText reads Go's duration text; a number without a unit and a
 // negative duration are refused with CodeInvalid.

@@ -30,7 +30,25 @@ func TestDurationReadsGoText(t *testing.T) {
 		var d meshhook.Duration
 		require.NoError(t, d.UnmarshalText([]byte(test.text)), test.text)
 		require.Equal(t, test.want, d.Std())
-		require.Equal(t, test.want.String(), d.String())
+		var again meshhook.Duration
+		require.NoError(t, again.UnmarshalText([]byte(d.String())), "what people read can be written")
+		require.Equal(t, d, again)
+	}
+}
+
+func TestDurationIsShort(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{
+		"24h": 24 * time.Hour, "5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "1h0m1s": time.Hour + time.Second, "10s": 10 * time.Second, "0s": 0, "10m": 10 * time.Minute,
+	} {
+		require.Equal(t, want, meshhook.Duration(d).String())
+	}
+}
+
+func TestFormatSize(t *testing.T) {
+	t.Parallel()
+	for want, bytes := range map[string]int64{"0B": 0, "1500B": 1500, "1KiB": 1 << 10, "64MiB": 64 << 20, "3GiB": 3 << 30, "-1B": -1} {
+		require.Equal(t, want, meshhook.FormatSize(bytes))
 	}
 }
 

@@ -132,7 +132,7 @@ func (e *Endpoint) Validate() error {
 		e.MaxBody = DefaultMaxBody
 	}
 	if e.MaxBody < 1 || e.MaxBody > MaxMaxBody {
-		return Errorf(CodeInvalid, "a body limit of %d bytes is out of range; use 1 to %d", e.MaxBody, MaxMaxBody)
+		return Errorf(CodeInvalid, "a body limit of %s is out of range; use 1B to %s", FormatSize(e.MaxBody), FormatSize(MaxMaxBody))
 	}
 	if len(e.Description) > 1000 {
 		return Errorf(CodeInvalid, "the description is longer than 1000 bytes")

@@ -73,8 +73,8 @@ func TestEndpointValidate(t *testing.T) {
 		{"an empty method", func(e *meshhook.Endpoint) { e.Methods = []string{""} }, `"" is not a method`},
 		{"the smallest body", func(e *meshhook.Endpoint) { e.MaxBody = 1 }, ""},
 		{"the largest body", func(e *meshhook.Endpoint) { e.MaxBody = meshhook.MaxMaxBody }, ""},
-		{"a body too large", func(e *meshhook.Endpoint) { e.MaxBody = meshhook.MaxMaxBody + 1 }, "a body limit of 67108865 bytes is out of range; use 1 to 67108864"},
-		{"a negative body", func(e *meshhook.Endpoint) { e.MaxBody = -1 }, "a body limit of -1 bytes is out of range"},
+		{"a body too large", func(e *meshhook.Endpoint) { e.MaxBody = meshhook.MaxMaxBody + 1 }, "a body limit of 67108865B is out of range; use 1B to 64MiB"},
+		{"a negative body", func(e *meshhook.Endpoint) { e.MaxBody = -1 }, "a body limit of -1B is out of range"},
 		{"a long description", func(e *meshhook.Endpoint) { e.Description = strings.Repeat("d", 1000) }, ""},
 		{"too long a description", func(e *meshhook.Endpoint) { e.Description = strings.Repeat("d", 1001) }, "the description is longer than 1000 bytes"},
 		{"the shortest window", func(e *meshhook.Endpoint) { e.DedupWindow = meshhook.Duration(time.Second) }, ""},
@@ -137,5 +137,5 @@ func TestADedupWindowDoesNotOutliveTheEvents(t *testing.T) {
 	require.NoError(t, e.CheckRetention(48*time.Hour))
 	err := e.CheckRetention(48*time.Hour - 1)
 	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
-	require.ErrorContains(t, err, "a dedup window of 48h0m0s is longer than events are kept")
+	require.ErrorContains(t, err, "a dedup window of 48h is longer than events are kept")
 }

@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 			"late", scheme("stripe"), secret, with(func(r *signature.Request) {
 				*r = sent(t, scheme("stripe"), secret, request)
 				r.Now = r.Now.Add(time.Hour)
-			}), signature.MistakeTime, "more than 5m0s",
+			}), signature.MistakeTime, "more than 5m",
 		},
 		{"a space too many", scheme("github"), secret + " ", sent(t, scheme("github"), secret, request), signature.MistakeSecret, "without the spaces"},
 		{"the prefix left out", scheme("stripe"), "abc", sent(t, scheme("stripe"), "whsec_abc", request), signature.MistakeSecret, "with whsec_ before it"},

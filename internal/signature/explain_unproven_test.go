@@ -34,7 +34,7 @@ func TestExplain_Tokens(t *testing.T) {
 		{"issuer", meshhook.Verification{Issuer: "https://a"}, "first", map[string]any{"iss": "https://b"}, signature.MistakeToken, `the token's issuer (iss) is "https://b", and the webhook takes "https://a"`},
 		{"algorithm", meshhook.Verification{Algorithm: "ES256"}, "first", nil, signature.MistakeToken, "the token is signed with RS256, and the webhook takes ES256"},
 		{"claim", meshhook.Verification{Claims: map[string]string{"sub": "x"}}, "first", nil, signature.MistakeToken, "the token's claim sub is not what this webhook asks for"},
-		{"expired", meshhook.Verification{}, "first", map[string]any{"exp": now().Add(-time.Hour).Unix()}, signature.MistakeTime, "more than 1m0s from the time"},
+		{"expired", meshhook.Verification{}, "first", map[string]any{"exp": now().Add(-time.Hour).Unix()}, signature.MistakeTime, "more than 1m from the time"},
 		{"signer", meshhook.Verification{}, "second", nil, signature.MistakeSigner, `the token is not signed by one of the keys at https://login.example.com/jwks.json (exp 2023-11-14T23:13:20.000Z, kid "second")`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

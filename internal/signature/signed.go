@@ -312,12 +312,12 @@ func (e *signedEngine) checkTime(m *message, f *Findings) *Failure {
 func checkSkew(skew, tolerance time.Duration, f *Findings) *Failure {
 	seconds := int64(skew / time.Second)
 	f.SkewSeconds = &seconds
-	away := skew.Abs().Round(time.Millisecond)
+	away, allowed := meshhook.Duration(skew.Abs().Round(time.Millisecond)), meshhook.Duration(tolerance)
 	switch {
 	case skew > tolerance:
-		return refuse(ReasonStaleTimestamp, "the timestamp lies %v in the past; at most %v are allowed", away, tolerance)
+		return refuse(ReasonStaleTimestamp, "the timestamp lies %v in the past; at most %v are allowed", away, allowed)
 	case skew < -tolerance:
-		return refuse(ReasonStaleTimestamp, "the timestamp lies %v in the future; at most %v are allowed", away, tolerance)
+		return refuse(ReasonStaleTimestamp, "the timestamp lies %v in the future; at most %v are allowed", away, allowed)
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func TestTwilio_WhatIsCovered(t *testing.T) {
 		require.Equal(t, test.want, failure == nil, "%s: %v", name, failure)
 	}
 	_, err := v.Sign(signature.Request{URL: address, Body: []byte(body), Now: now()}, keys("auth token")[0], "")
-	require.EqualError(t, err, "the body is no form and the URL has no bodySHA256, so the signature does not cover it")
+	require.EqualError(t, err, "the body is no form and the URL has no bodySHA256, so the signature does not cover it; give a form, with the Content-Type application/x-www-form-urlencoded")
 	header, err := v.Sign(signature.Request{URL: hashed, Body: []byte(body), Now: now()}, keys("auth token")[0], "")
 	require.NoError(t, err)
 	require.Equal(t, twilioSignature("auth token", hashed, nil), header.Get("X-Twilio-Signature"))
