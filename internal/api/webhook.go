@@ -97,7 +97,7 @@ func (f WebhookFields) missing() error {
 type webhookView struct {
 	meshhook.Endpoint
 	URL      string   `json:"url" doc:"How the world reaches it, as far as the configuration knows."`
-	Warnings []string `json:"warnings,omitempty" doc:"What its owner has to know: that it verifies nothing."`
+	Warnings []string `json:"warnings,omitempty" doc:"What its owner has to know: that it is open to more than it may seem."`
 	// Secrets are there where one webhook is shown.
 	Secrets []meshhook.EndpointSecret `json:"secrets,omitempty"`
 	// SecretKey is only there at the moment at which it was generated.
@@ -106,7 +106,7 @@ type webhookView struct {
 
 // view adds to an endpoint what only the configuration knows.
 func (c *call) view(e meshhook.Endpoint) webhookView {
-	return webhookView{Endpoint: e, URL: c.URL(e.Path), Warnings: signature.Warnings(e.Verification)}
+	return webhookView{Endpoint: e, URL: c.URL(e.Path), Warnings: signature.Warnings(e.Verification, e.HasSecret)}
 }
 
 // listWebhooks is ordered by path, which is the name, so that a page is found again

@@ -113,6 +113,11 @@ func (a *app) print(value any, forPeople func(io.Writer) error) error {
 	}
 }
 
+// printForMachine prints what was changed for -o json and yaml; a person reads the note.
+func (a *app) printForMachine(thing any) error {
+	return a.print(thing, func(io.Writer) error { return nil })
+}
+
 // writeYAML prints what JSON would, as YAML: one set of names for both.
 func writeYAML(w io.Writer, value any) error {
 	text, err := json.Marshal(value)

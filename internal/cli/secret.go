@@ -43,6 +43,12 @@ func newSecretSetCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// secretStored is the answer of 'secret set', as the API's.
+type secretStored struct {
+	Name    string `json:"name"`
+	Created bool   `json:"created"`
+}
+
 func runSecretSet(ctx context.Context, a *app, o *secretSetOptions) error {
 	if err := meshhook.CheckSecretName(o.name); err != nil {
 		return err
@@ -61,7 +67,7 @@ func runSecretSet(ctx context.Context, a *app, o *secretSetOptions) error {
 			did = "created"
 		}
 		a.note("secret %s %s; workflows read it as {{ .secrets.%s }}", o.name, did, o.name)
-		return nil
+		return a.printForMachine(secretStored{o.name, created})
 	})
 }
 
@@ -109,6 +115,6 @@ func runSecretDelete(ctx context.Context, a *app, name string) error {
 			return err
 		}
 		a.note("secret %s deleted", name)
-		return nil
+		return a.printForMachine(removed{name, true})
 	})
 }

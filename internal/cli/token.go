@@ -110,7 +110,7 @@ func runTokenRevoke(ctx context.Context, a *app, nameOrID string) error {
 			return err
 		}
 		a.note("token %s revoked", token.Name)
-		return nil
+		return a.printForMachine(removed{token.Name, true})
 	})
 }
 

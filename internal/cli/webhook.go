@@ -45,7 +45,7 @@ type webhookView struct {
 
 // view is a webhook with what only the configuration and its scheme know.
 func (s *session) view(e meshhook.Endpoint, secrets []meshhook.EndpointSecret) webhookView {
-	return webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Warnings: signature.Warnings(e.Verification), Secrets: secrets}
+	return webhookView{Endpoint: e, URL: daemon.WebhookURL(s.config, e.Path), Warnings: signature.Warnings(e.Verification, e.HasSecret), Secrets: secrets}
 }
 
 func newWebhookListCmd(a *app) *cobra.Command {
@@ -180,13 +180,13 @@ func responseText(e meshhook.Endpoint) string {
 	if r == nil {
 		return ""
 	}
-	text := strconv.Itoa(r.Status) + whose
+	text := strconv.Itoa(r.Status)
 	_, isText := r.Body.(string)
 	switch {
 	case r.From == meshhook.FromRun:
 		text += ", the run's output, for which the sender waits up to " + r.Timeout.String()
 	case r.Body == nil:
-		text += ", without a body"
+		text += " without a body"
 	case r.ContentType != "":
 		text += ", " + r.ContentType
 	case isText:
@@ -194,7 +194,7 @@ func responseText(e meshhook.Endpoint) string {
 	default:
 		text += ", JSON"
 	}
-	return text
+	return text + whose
 }
 
 // secretText says of a secret how long it verifies, and when it last did.
@@ -270,7 +270,7 @@ func (a *app) setEnabled(ctx context.Context, s *session, path string, enabled b
 		did = "enabled"
 	}
 	a.note("webhook %s %s", e.Path, did)
-	return nil
+	return a.printForMachine(s.view(e, nil))
 }
 
 func newWebhookURLCmd(a *app) *cobra.Command {
@@ -315,7 +315,13 @@ func (a *app) deleteWebhook(ctx context.Context, s *session, path string, yes bo
 		return err
 	}
 	a.note("webhook %s deleted", e.Path)
-	return nil
+	return a.printForMachine(removed{e.Path, true})
+}
+
+// removed is the answer of commands that take something away, as the API's.
+type removed struct {
+	Name    string `json:"id"`
+	Deleted bool   `json:"deleted"`
 }
 
 func newWebhookSchemesCmd(a *app) *cobra.Command {

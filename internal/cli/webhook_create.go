@@ -104,13 +104,7 @@ func (a *app) adviseOn(v webhookView) {
 	if err != nil {
 		return // not reached: it was made of the same
 	}
-	switch scheme := verifier.Scheme(); {
-	case scheme.Engine == signature.EngineJWT && scheme.JWT.JWKSURL != "" && !scheme.JWT.KeyLookup &&
-		scheme.JWT.Issuer == "" && scheme.JWT.Audience == "" && len(scheme.JWT.Claims) == 0:
-		a.warn("any token that is signed by a key of %s is taken, whoever it was made for; say whose with --verify-issuer and --verify-audience", scheme.JWT.JWKSURL)
-	case scheme.SecretOptional && len(v.Secrets) == 0:
-		a.note("hint: it has no secret yet: %s", scheme.SecretHint)
-	case scheme.Query != "":
+	if scheme := verifier.Scheme(); scheme.Query != "" {
 		a.note("hint: the sender puts its token behind the URL, as ?%s=…", scheme.Query)
 	}
 }

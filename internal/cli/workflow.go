@@ -164,7 +164,7 @@ func runWorkflowDelete(ctx context.Context, a *app, name string) error {
 			return err
 		}
 		a.note("workflow %s deleted", name)
-		return nil
+		return a.printForMachine(removed{name, true})
 	})
 }
 

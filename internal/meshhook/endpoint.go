@@ -39,6 +39,8 @@ type Endpoint struct {
 	Description  string       `json:"description,omitempty"`
 	Enabled      bool         `json:"enabled"`
 	Verification Verification `json:"verification"`
+	// HasSecret tells that it has an active secret. It is read and never stored.
+	HasSecret bool `json:"-"`
 	// RateLimit is nil for an endpoint without one.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
 	// Schema is the JSON Schema that payloads must satisfy, as it was given.

@@ -14,7 +14,8 @@ import (
 )
 
 const endpointFields = `e.id, e.project_id, e.url_path, e.workflow_id, w.name, e.description, e.enabled, e.verification, e.rate_limit, e.validation_schema,
-	e.dedup, e.dedup_window_ms, e.filter, e.methods, e.allowed_ips, e.max_body_bytes, e.response, e.created_at, e.updated_at`
+	e.dedup, e.dedup_window_ms, e.filter, e.methods, e.allowed_ips, e.max_body_bytes, e.response, e.created_at, e.updated_at,
+	EXISTS (SELECT FROM endpoint_secrets s WHERE s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > now())) AS has_secret`
 
 // scanEndpoint reads the endpointFields of a row, and what stands behind them.
 func scanEndpoint(row pgx.CollectableRow, more ...any) (e meshhook.Endpoint, err error) {
@@ -24,7 +25,7 @@ func scanEndpoint(row pgx.CollectableRow, more ...any) (e meshhook.Endpoint, err
 	var window int64
 	err = row.Scan(append([]any{
 		&e.ID, &e.ProjectID, &e.Path, &e.WorkflowID, &e.Workflow, &e.Description, &e.Enabled, &verification, &rate, &schema,
-		&e.Dedup, &window, &e.Filter, &e.Methods, &networks, &e.MaxBody, &response, &e.CreatedAt, &e.UpdatedAt,
+		&e.Dedup, &window, &e.Filter, &e.Methods, &networks, &e.MaxBody, &response, &e.CreatedAt, &e.UpdatedAt, &e.HasSecret,
 	}, more...)...)
 	if err != nil {
 		return e, err

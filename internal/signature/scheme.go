@@ -103,6 +103,12 @@ type Scheme struct {
 	SecretOptional bool `json:"secret_optional,omitempty"`
 	// SecretHint says what the secret looks like and where it is found.
 	SecretHint string `json:"secret_hint,omitempty"`
+	// SecretShape is a regular expression that a secret has to match where the provider
+	// fixes its length or characters; "" for any text.
+	SecretShape string `json:"secret_shape,omitempty"`
+	// Unguarded says, in a sentence, what holds while an endpoint has no secret, where
+	// it may stand without one.
+	Unguarded string `json:"unguarded,omitempty"`
 	// Alternative is the scheme of secrets that begin with AlternativePrefix.
 	Alternative       *Scheme `json:"alternative,omitempty"`
 	AlternativePrefix string  `json:"alternative_prefix,omitempty"`

@@ -78,8 +78,9 @@ func shopSchemes() []Scheme {
 			Docs:               "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
 		}),
 		bodyMAC("lemonsqueezy", "X-Signature", "sha256", "hex", Scheme{
-			SecretHint: "any text of your own, 6 to 40 characters; the same goes into Signing secret under Settings > Webhooks",
-			Docs:       "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
+			SecretShape: `^.{6,40}$`,
+			SecretHint:  "any text of your own, 6 to 40 characters; the same goes into Signing secret under Settings > Webhooks",
+			Docs:        "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
 		}),
 		bodyMAC("typeform", "Typeform-Signature", "sha256", "base64", Scheme{
 			Prefix:     "sha256=",
@@ -159,6 +160,7 @@ func adoptingSchemes() []Scheme {
 			Prefix:             "sha256=",
 			SecretFromProvider: true,
 			SecretOptional:     true, // it comes with the first request, for the owner to read
+			Unguarded:          "it has no secret yet, so that events are refused; the first request, which 'meshhook event show' shows, brings it: see that it is from Notion, for anybody could have sent it",
 			SecretHint:         "the verification_token of the set-up request, which 'meshhook event show' shows; make the webhook without a secret first",
 			Handshakes: []Handshake{{
 				When: []Condition{{Place: Place{Field: "verification_token"}}, {Place: Place{Header: "X-Notion-Signature"}, Absent: true}},
@@ -169,6 +171,7 @@ func adoptingSchemes() []Scheme {
 		bodyMAC("asana", "X-Hook-Signature", "sha256", "hex", Scheme{
 			SecretFromProvider: true,
 			SecretOptional:     true, // it comes with the handshake
+			Unguarded:          "it has no secret yet: the first handshake sets it, whoever sends that; have Asana send it soon",
 			SecretHint:         "the X-Hook-Secret of the handshake; leave it out, and the first handshake sets it",
 			Handshakes: []Handshake{{
 				When:    []Condition{{Place: Place{Header: "X-Hook-Secret"}}},

@@ -81,6 +81,8 @@ func sns() Scheme {
 		SecretFormat:       SecretIdentifier,
 		SecretFromProvider: true,
 		SecretOptional:     true,
+		SecretShape:        `^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$`,
+		Unguarded:          "it knows no topic, so that messages of anybody's topics are taken; set yours with 'meshhook webhook rotate-secret'",
 		SecretHint:         "the ARN of the topic; without one, messages of any topic of anybody are taken",
 		Handshakes: []Handshake{{
 			Signed:  true,

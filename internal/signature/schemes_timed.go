@@ -64,12 +64,13 @@ func timedSchemes() []Scheme {
 func datedSchemes() []Scheme {
 	return []Scheme{
 		bodyMAC("twitch", "Twitch-Eventsub-Message-Signature", "sha256", "hex", Scheme{
-			Prefix:     "sha256=",
-			Template:   "{id}{timestamp}{body}",
-			Timestamp:  Timestamp{Header: "Twitch-Eventsub-Message-Timestamp", Format: TimeRFC3339},
-			IDHeader:   "Twitch-Eventsub-Message-Id",
-			Tolerance:  meshhook.Duration(10 * time.Minute),
-			SecretHint: "the secret that the subscription was made with; any text of your own, 10 to 100 characters",
+			Prefix:      "sha256=",
+			Template:    "{id}{timestamp}{body}",
+			Timestamp:   Timestamp{Header: "Twitch-Eventsub-Message-Timestamp", Format: TimeRFC3339},
+			IDHeader:    "Twitch-Eventsub-Message-Id",
+			Tolerance:   meshhook.Duration(10 * time.Minute),
+			SecretShape: `^.{10,100}$`,
+			SecretHint:  "the secret that the subscription was made with; any text of your own, 10 to 100 characters",
 			Handshakes: []Handshake{{
 				Signed: true,
 				When:   []Condition{{Place: Place{Header: "Twitch-Eventsub-Message-Type"}, Equals: "webhook_callback_verification"}},

@@ -8,7 +8,8 @@ func tokenSchemes() []Scheme {
 			Engine:       EngineToken,
 			Header:       "X-Telegram-Bot-Api-Secret-Token",
 			SecretFormat: SecretRaw,
-			SecretHint:   "the secret_token that setWebhook is called with; letters, digits, _ and - of your own",
+			SecretShape:  `^[A-Za-z0-9_-]{1,256}$`,
+			SecretHint:   "the secret_token that setWebhook is called with; 1 to 256 letters, digits, _ and - of your own",
 			Dedup:        ".event.body.update_id",
 			Docs:         "https://core.telegram.org/bots/api#setwebhook",
 		},
@@ -39,6 +40,7 @@ func tokenSchemes() []Scheme {
 			Engine:       EngineToken,
 			Field:        "value[].clientState",
 			SecretFormat: SecretRaw,
+			SecretShape:  `^.{1,128}$`,
 			SecretHint:   "the clientState that the subscription is made with; up to 128 characters of your own",
 			Handshakes: []Handshake{{
 				When: []Condition{{Place: Place{Query: "validationToken"}}},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"regexp"
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -59,6 +60,22 @@ func keyBytes(format SecretFormat, secret meshhook.Secret) ([]byte, error) {
 // CheckSecret says with CodeInvalid why a secret cannot be an endpoint's, for
 // the moment at which it is set. The text never shows the secret.
 func (v *Verifier) CheckSecret(s meshhook.Secret) error {
+	if err := v.checkSecret(s); err != nil || s.IsZero() {
+		return err
+	}
+	if scheme := v.schemeOf(s); !scheme.shapes(s.Reveal()) {
+		return meshhook.Errorf(meshhook.CodeInvalid, "the secret is not one that %s takes; it is %s", scheme.Name, scheme.SecretHint)
+	}
+	return nil
+}
+
+// shapes tells whether a secret has the shape that the provider wants.
+func (s Scheme) shapes(secret string) bool {
+	return s.SecretShape == "" || regexp.MustCompile(s.SecretShape).MatchString(secret)
+}
+
+// checkSecret says why a secret cannot be used at all.
+func (v *Verifier) checkSecret(s meshhook.Secret) error {
 	if v.scheme.SecretFormat == SecretUnused {
 		if s.IsZero() {
 			return nil
@@ -150,7 +167,11 @@ func (v *Verifier) GenerateSecret() meshhook.Secret {
 	case SecretUserPassword:
 		return meshhook.NewSecret("meshhook:" + hex.EncodeToString(random))
 	default:
-		return meshhook.NewSecret(hex.EncodeToString(random))
+		text := hex.EncodeToString(random)
+		for len(text) > generatedBytes && !v.scheme.shapes(text) { // as long as the provider takes
+			text = text[:len(text)-1]
+		}
+		return meshhook.NewSecret(text)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestCheckSecret_LongestFits(t *testing.T) {
 
 func TestGenerateSecret(t *testing.T) {
 	shape := map[signature.SecretFormat]string{
-		signature.SecretRaw:          `^[0-9a-f]{64}$`,
+		signature.SecretRaw:          `^([0-9a-f]{64}|[0-9a-f]{40})$`,
 		signature.SecretWhsec:        `^whsec_[A-Za-z0-9+/]{43}=$`,
 		signature.SecretUserPassword: `^meshhook:[0-9a-f]{64}$`,
 		signature.SecretWithToken:    `^[0-9a-f]{64}$`,

@@ -145,7 +145,7 @@ func (v *Verifier) Verify(ctx context.Context, r Request, keys []Key) (Key, *Fai
 // whose signature covers an id needs one. Of r.Header only the Content-Type counts.
 // A secret that the scheme cannot use, or a missing id, is CodeInvalid.
 func (v *Verifier) Sign(r Request, key Key, id string) (http.Header, error) {
-	if err := v.CheckSecret(key.Value); err != nil {
+	if err := v.checkSecret(key.Value); err != nil {
 		return nil, err
 	}
 	header, err := v.engine.sign(r, key, id)
