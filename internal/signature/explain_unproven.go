@@ -30,8 +30,8 @@ func suspectFormat(format TimeFormat) Suspicion {
 // unproven says what is true, or likely, where no trial fits: failure is how the
 // request is refused now, was how it was then.
 func (v *Verifier) unproven(r Request, keys []Key, failure, was *Failure) []Suspicion {
-	if was != nil && v.forgotten(r) {
-		failure = was // what is kept of it says less
+	if was != nil && (v.forgotten(r) || was.Reason == ReasonBadHandshake) {
+		failure = was // what is kept of it says less, or is about something else
 	}
 	switch failure.Reason {
 	case ReasonNoSecret, ReasonBadSecret:

@@ -211,6 +211,19 @@ func TestExplain_Reasons(t *testing.T) {
 	}
 }
 
+// Of a handshake with a wrong token, the token is not kept, and no signature is missed.
+func TestExplain_Handshakes(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, meshhook.Verification{Scheme: "meta"})
+	r := signature.Request{Method: http.MethodGet, URL: "https://example.org/hooks/a?hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1", Now: now()}
+	_, was := v.Handshake(r, keys("secret:token"), false)
+	require.Equal(t, signature.ReasonBadHandshake, was.Reason)
+	found := v.Explain(t.Context(), r, keys("secret:token"), nil, was)
+	require.Len(t, found, 1)
+	require.Equal(t, signature.MistakeSecret, found[0].Mistake)
+	require.Contains(t, found[0].Remedy, "compare the token that you typed at the provider")
+}
+
 // mac is an HMAC-SHA256 in hexadecimal.
 func mac(secret, text string) string {
 	h := hmac.New(sha256.New, []byte(secret))
