@@ -99,7 +99,7 @@ func runEventList(ctx context.Context, a *app, o *eventListOptions) error {
 			t.add(e.ID, e.ReceivedAt, e.Webhook, state("event", e.Status), e.Code, e.Method, e.BodySize, e.RemoteAddr)
 		})
 		if search.Failures > 0 {
-			a.note("the condition failed on %d events, which were left out; on %s: %v", search.Failures, search.FailedOn, search.Failure)
+			a.note("the condition failed on %s, left out; on %s: %v", counted(int64(search.Failures), "event"), search.FailedOn, search.Failure)
 		}
 		if people := a.output == "" || a.output == "table"; people && len(list) == o.limit {
 			a.note("there may be more: --cursor %s", list[len(list)-1].ID)

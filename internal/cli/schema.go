@@ -210,7 +210,7 @@ func runSchemaInfer(ctx context.Context, a *app, o *schemaInferOptions) error {
 	if len(payloads) == 0 {
 		return meshhook.Errorf(meshhook.CodeNotFound, "%s has accepted no JSON and no form in the last %s; send some, or look back further with --since", o.webhook, o.since)
 	}
-	a.note("from %d events; look through it before you use it", len(payloads))
+	a.note("from %s; look through it before you use it", counted(int64(len(payloads)), "event"))
 	_, err = fmt.Fprintln(a.Out, string(schema.Infer(payloads)))
 	return err
 }
