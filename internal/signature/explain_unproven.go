@@ -85,9 +85,13 @@ func (v *Verifier) unsigned(r Request, keys []Key, failure *Failure) (s Suspicio
 				"the request has the header %s, as %s sends it, and not what %s reads (%s)", s.Header, s.Name, v.scheme.Name, v.scheme.Place()), true
 		}
 	}
+	remedy := "enter the secret at the sender"
+	if f := v.scheme.SecretFormat; f == SecretUnused || f == SecretPublicKey || f == SecretIdentifier || f == SecretJWTKey {
+		remedy = "have the sender sign its requests"
+	}
 	switch {
 	case v.scheme.Header != "":
-		return suspect(MistakeNoAttempt, "enter the secret at the sender; or name the header that it uses with --verify-header", "the request has no header %s and nothing else that looks like a signature", v.scheme.Header), true
+		return suspect(MistakeNoAttempt, remedy+"; or name the header that it uses with --verify-header", "the request has no header %s and nothing else that looks like a signature", v.scheme.Header), true
 	case v.scheme.Query != "":
 		return suspect(MistakeNoAttempt, "put ?"+v.scheme.Query+"= and the secret behind the URL at the sender", "the URL has no parameter %s", v.scheme.Query), true
 	default:

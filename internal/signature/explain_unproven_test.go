@@ -211,6 +211,17 @@ func TestExplain_Reasons(t *testing.T) {
 	}
 }
 
+// Who signs with a key of its own has no secret to enter.
+func TestExplain_UnsignedWithoutASecret(t *testing.T) {
+	t.Parallel()
+	_, v := fetching(t)
+	found := v.Explain(t.Context(), signature.Request{Header: http.Header{}, Now: now()}, nil, nil, nil)
+	require.Equal(t, []signature.Suspicion{{
+		Mistake: signature.MistakeNoAttempt, Message: "the request has no header Authorization and nothing else that looks like a signature",
+		Remedy: "have the sender sign its requests; or name the header that it uses with --verify-header",
+	}}, found)
+}
+
 // Of a handshake with a wrong token, the token is not kept, and no signature is missed.
 func TestExplain_Handshakes(t *testing.T) {
 	t.Parallel()
