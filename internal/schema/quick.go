@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -63,6 +64,8 @@ var loadKeywords = sync.OnceFunc(func() {
 		"const":                func() qri.Keyword { return &constKeyword{} },
 		"uniqueItems":          func() qri.Keyword { return &uniqueKeyword{} },
 		"additionalProperties": func() qri.Keyword { return &closedKeyword{} },
+		"$ref":                 func() qri.Keyword { return &refKeyword{} },
+		"pattern":              func() qri.Keyword { return &patternKeyword{} },
 		"properties":           func() qri.Keyword { return &propertiesKeyword{} },
 		"items":                func() qri.Keyword { return &itemsKeyword{} },
 		"minimum":              newBound(func(v, limit float64) bool { return v >= limit }),
@@ -207,41 +210,27 @@ func (k *uniqueKeyword) ValidateKeyword(_ context.Context, state *qri.Validation
 	}
 }
 
-// propertiesKeyword and itemsKeyword replace ones that keep account of what was
-// evaluated, and where, for keywords that are outside the subset: that was most
-// of the work. The rest is the library's.
-type propertiesKeyword struct{ qri.Properties }
+// patternKeyword replaces one that copies the expression and each text.
+type patternKeyword struct {
+	qri.Void
+	pattern *regexp.Regexp
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (k *propertiesKeyword) UnmarshalJSON(text []byte) error {
-	return json.Unmarshal(text, &k.Properties)
+func (k *patternKeyword) UnmarshalJSON(text []byte) error {
+	var pattern string
+	if err := json.Unmarshal(text, &pattern); err != nil {
+		return err
+	}
+	var err error
+	k.pattern, err = regexp.Compile(pattern)
+	return err
 }
 
 // ValidateKeyword implements qri.Keyword.
-func (k *propertiesKeyword) ValidateKeyword(ctx context.Context, state *qri.ValidationState, v any) {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return
-	}
-	below := state.NewSubState()
-	for name, schema := range k.Properties {
-		if value, ok := object[name]; ok {
-			schema.ValidateKeyword(ctx, below, value)
-		}
-	}
-}
-
-type itemsKeyword struct{ qri.Items }
-
-// ValidateKeyword implements qri.Keyword.
-func (k *itemsKeyword) ValidateKeyword(ctx context.Context, state *qri.ValidationState, v any) {
-	array, ok := v.([]any)
-	if !ok {
-		return
-	}
-	below := state.NewSubState()
-	for _, item := range array {
-		k.Schemas[0].ValidateKeyword(ctx, below, item)
+func (k *patternKeyword) ValidateKeyword(_ context.Context, state *qri.ValidationState, v any) {
+	if text, ok := v.(string); ok && !k.pattern.MatchString(text) {
+		state.AddError(nil, "pattern")
 	}
 }
 
