@@ -79,7 +79,12 @@ func giveBack(below *qri.ValidationState) {
 
 type propertiesKeyword struct {
 	qri.Properties
-	nodes map[string]node
+	nodes []property
+}
+
+type property struct {
+	name string
+	node
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -87,9 +92,8 @@ func (k *propertiesKeyword) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &k.Properties); err != nil {
 		return err
 	}
-	k.nodes = make(map[string]node, len(k.Properties))
 	for name, schema := range k.Properties {
-		k.nodes[name] = newNode(schema)
+		k.nodes = append(k.nodes, property{name, newNode(schema)})
 	}
 	return nil
 }
@@ -101,9 +105,9 @@ func (k *propertiesKeyword) ValidateKeyword(ctx context.Context, state *qri.Vali
 		return
 	}
 	below := borrow(state)
-	for name, node := range k.nodes {
-		if value, ok := object[name]; ok {
-			node.judge(ctx, below, value)
+	for _, property := range k.nodes {
+		if value, ok := object[property.name]; ok {
+			property.judge(ctx, below, value)
 		}
 	}
 	giveBack(below)
