@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/backoff"
-	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/janitor"
 	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -52,7 +51,8 @@ func (d *Daemon) loops() []*loop.Loop {
 		list = append(
 			list,
 			&loop.Loop{Name: "runs", Bell: d.engine.Bell().C(), Every: poll, Work: d.engine.Claim},
-			&loop.Loop{Name: "leases", Every: engine.Lease / 5, Work: d.engine.Heartbeat},
+			&loop.Loop{Name: "sleeping runs", Every: poll, Work: d.engine.Poll},
+			&loop.Loop{Name: "leases", Bell: d.bell(postgres.BellControl).C(), Every: poll, Work: d.engine.Heartbeat},
 		)
 	}
 	for _, l := range list {

@@ -27,7 +27,15 @@ type driver struct {
 	ended chan endedTask
 	// pending is what the next move records.
 	pending moves
+	// answered rings when somebody answered an approval.
+	answered <-chan struct{}
+	// claimed is when the run was claimed, by the clock that nobody sets.
+	claimed time.Time
 }
+
+// now is the server's time: what it was at the claim, and how long that is ago. A
+// daemon whose clock is wrong, or is set while it runs, wakes nothing too early or late.
+func (d *driver) now() time.Time { return d.claim.Now.Add(time.Since(d.claimed)) }
 
 // endedTask is a task that was performed.
 type endedTask struct {
@@ -36,8 +44,8 @@ type endedTask struct {
 }
 
 // drive takes a run as far as it goes now.
-func (e *Engine) drive(ctx context.Context, claim meshhook.RunClaim) {
-	d := &driver{Engine: e, claim: claim, pending: moves{run: &claim.Run}}
+func (e *Engine) drive(ctx context.Context, claim meshhook.RunClaim, answered <-chan struct{}) {
+	d := &driver{Engine: e, claim: claim, pending: moves{run: &claim.Run, inputs: map[string]bool{}}, answered: answered, claimed: time.Now()}
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			e.log.Error("driving a run panicked", "run_id", claim.Run.ID, "panic", thrown, "stack", string(debug.Stack()))
@@ -78,8 +86,9 @@ func (d *driver) prepare(ctx context.Context) (err error) {
 	}
 	for _, step := range d.claim.Run.Steps {
 		d.state.Steps[step.ID] = step
+		d.pending.inputs[step.ID] = true
 	}
-	d.ended = make(chan endedTask, len(d.program.Definition().Steps))
+	d.ended = make(chan endedTask)
 	return nil
 }
 
@@ -107,61 +116,76 @@ func (d *driver) run(ctx context.Context) error {
 
 // turn asks for a decision, records what it says, and waits for what it began.
 func (d *driver) turn(ctx context.Context) (over bool, err error) {
-	d.state.Now = time.Now().UTC()
+	d.state.Now = d.now()
 	decision, err := d.program.Next(ctx, &d.state)
 	if err != nil {
 		return false, err
 	}
 	for _, step := range decision.Steps {
-		d.settle(step, 0)
+		d.pending.add(step, d.state.Now, 0)
+	}
+	for _, task := range decision.Perform {
+		d.pending.add(task.Step, d.state.Now, 0)
 	}
 	switch {
 	case decision.Finish != nil:
 		return true, d.finish(ctx, decision.Finish)
-	case len(decision.Perform) == 0 && len(d.state.Underway) == 0:
-		return true, d.sleep(ctx, decision.Wake)
-	}
-	for _, task := range decision.Perform {
-		d.settle(task.Step, 0)
+	case !decision.More && len(d.state.Underway) == 0:
+		return true, d.sleep(ctx, decision)
 	}
 	// What was decided is recorded before anything goes out: a run that goes on
 	// after a crash sends what it sent before.
-	if err := d.record(ctx, d.pending.take(meshhook.RunRunning)); err != nil {
-		return false, err
+	if !d.pending.empty() {
+		if err := d.record(ctx, d.pending.take(meshhook.RunRunning)); err != nil {
+			return false, err
+		}
 	}
 	for _, task := range decision.Perform {
 		d.begin(ctx, task)
 	}
+	if decision.More {
+		return false, nil
+	}
 	return false, d.wait(ctx, decision.Wake)
 }
 
-// settle takes a step's new record into the state and into the next move.
-func (d *driver) settle(step meshhook.Step, httpStatus int) {
-	d.state.Steps[step.ID] = step
-	d.pending.add(step, d.state.Now, httpStatus)
-}
-
-// wait waits until a task has ended or the wake time has come.
+// wait waits until a task has ended, somebody has answered, or the wake time has come.
 func (d *driver) wait(ctx context.Context, wake time.Time) error {
 	var alarm <-chan time.Time
 	if !wake.IsZero() {
-		timer := time.NewTimer(time.Until(wake))
+		timer := time.NewTimer(wake.Sub(d.now()))
 		defer timer.Stop()
 		alarm = timer.C
 	}
 	select {
 	case ended := <-d.ended:
-		d.state.Now = time.Now().UTC()
-		delete(d.state.Underway, ended.task.Step.ID)
+		d.state.Now = d.now()
 		step := d.program.Settle(ended.task, &d.state, ended.result)
-		d.settle(step, ended.result.Status)
+		d.pending.add(step, d.state.Now, ended.result.Status)
 		d.observe(Outcome{Step: step.Kind, Status: string(step.Status), Duration: ended.result.Duration})
 		return nil
+	case <-d.answered:
+		return d.hear(ctx)
 	case <-alarm:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// hear takes up the answers to approvals.
+func (d *driver) hear(ctx context.Context) error {
+	decisions, err := d.store.Decisions(ctx, d.claim.Run.ID)
+	if err != nil {
+		return err
+	}
+	for id, decision := range decisions {
+		if step, known := d.state.Steps[id]; known {
+			step.Decision = &decision
+			d.state.Steps[id] = step
+		}
+	}
+	return nil
 }
 
 // finish records the end of the run.
@@ -174,7 +198,7 @@ func (d *driver) finish(ctx context.Context, finish *workflow.Finish) error {
 // fail ends the run for a reason that lies outside its steps.
 func (d *driver) fail(ctx context.Context, reason meshhook.FailureReason, message string) error {
 	move := d.pending.take(meshhook.RunFailed)
-	move.FinishedAt, move.Error = time.Now().UTC(), &meshhook.Failure{Reason: reason, Message: message}
+	move.FinishedAt, move.Error = d.now(), &meshhook.Failure{Reason: reason, Message: message}
 	return d.end(ctx, move)
 }
 
@@ -196,19 +220,21 @@ func (d *driver) end(ctx context.Context, move meshhook.RunMove) error {
 }
 
 // sleep records that the run waits, and gives it out of hand.
-func (d *driver) sleep(ctx context.Context, wake time.Time) error {
+func (d *driver) sleep(ctx context.Context, decision workflow.Decision) error {
 	move := d.pending.take(meshhook.RunWaiting)
-	move.WaitingFor, move.WakeAt = meshhook.WaitingForRetry, wake
+	move.WaitingFor, move.WakeIn = decision.WaitingFor, -1
 	entry := d.pending.entry(meshhook.EntryRunWaiting, d.state.Now)
-	entry.Status, entry.Code = string(meshhook.RunWaiting), string(meshhook.WaitingForRetry)
-	entry.Detail = "until " + meshhook.FormatTime(wake)
+	entry.Status, entry.Code = string(meshhook.RunWaiting), string(decision.WaitingFor)
+	if !decision.Wake.IsZero() {
+		move.WakeIn = max(decision.Wake.Sub(d.now()), 0)
+		entry.Detail = "until " + meshhook.FormatTime(decision.Wake)
+	}
 	move.Entries = append(move.Entries, entry)
-	wait := time.Until(wake)
 	err := d.record(ctx, move)
 	if err == nil {
 		// The server counts the wait from a moment before now, so the bell that rings
 		// after it never rings too early.
-		d.wakeAfter(wait)
+		d.wakeAfter(move.WakeIn)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/egress"
@@ -29,12 +30,21 @@ const Lease = 15 * time.Second
 // maxClaim is the number of runs taken in one claim.
 const maxClaim = 64
 
+// ahead is how far the engine looks for runs that wake: a little further than its
+// next poll.
+const ahead = 2 * time.Second
+
 // Store is what the engine asks of the database.
 type Store interface {
 	// ClaimRuns gives up to limit ready runs to owner for the time of the lease.
 	ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease time.Duration) ([]meshhook.RunClaim, error)
-	// ExtendLeases renews the leases of runs and returns those still held.
-	ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) ([]meshhook.ID, error)
+	// NextWake tells how long it is until the next sleeping run is due, if that is soon.
+	NextWake(ctx context.Context, within time.Duration) (wait time.Duration, soon bool, err error)
+	// ExtendLeases renews the leases of runs and returns those still held, and of each
+	// whether somebody answered an approval of it.
+	ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) (map[meshhook.ID]bool, error)
+	// Decisions returns the answers to approvals of a run, by step.
+	Decisions(ctx context.Context, run meshhook.ID) (map[string]meshhook.Decision, error)
 	// Move records what was done with a run; CodeLeaseLost when it is in other hands.
 	Move(ctx context.Context, move meshhook.RunMove) error
 	// ReleaseRuns gives back what owner still holds.
@@ -81,6 +91,9 @@ type Engine struct {
 	// wake rings the loop of Claim: a place became free, or a sleep is over.
 	wake *loop.Bell
 
+	// look tells that the next claim also looks for the run that wakes next.
+	look atomic.Bool
+
 	mu   sync.Mutex
 	held map[meshhook.ID]*hold
 	// claiming cancels the claim under way.
@@ -93,7 +106,11 @@ type Engine struct {
 // hold is one claim of a run. A run that slept for a moment may be claimed again
 // while its former claim is still being dropped: only their holds tell the two
 // apart.
-type hold struct{ cancel context.CancelCauseFunc }
+type hold struct {
+	cancel context.CancelCauseFunc
+	// answered is rung when somebody answered an approval of the run.
+	answered chan struct{}
+}
 
 // New returns an Engine that drives nothing until its loops run.
 func New(o Options) *Engine {
@@ -133,7 +150,35 @@ func (e *Engine) Claim(ctx context.Context) (more bool, err error) {
 	for _, claim := range claims {
 		e.take(ctx, claim)
 	}
-	return len(claims) == limit, nil
+	if len(claims) == limit {
+		return true, nil
+	}
+	return false, e.lookAhead(asking)
+}
+
+// lookAhead sets the alarm for the run that wakes next, so that runs are not late by
+// the time between two polls. It looks once for each poll, and each time that the
+// alarm went off.
+func (e *Engine) lookAhead(ctx context.Context) error {
+	if !e.look.Swap(false) {
+		return nil
+	}
+	wait, soon, err := e.store.NextWake(ctx, ahead)
+	if soon {
+		time.AfterFunc(wait, func() {
+			e.look.Store(true)
+			e.wake.Ring()
+		})
+	}
+	return err
+}
+
+// Poll is what a loop does every second beside Claim: it lets the next claim look
+// ahead, too.
+func (e *Engine) Poll(context.Context) (more bool, err error) {
+	e.look.Store(true)
+	e.wake.Ring()
+	return false, nil
 }
 
 // enter lets a claim begin and returns how many runs it may take; at 0 it does
@@ -155,7 +200,7 @@ func (e *Engine) enter(cancel context.CancelCauseFunc) int {
 // graceful stop lets runs come to their next record.
 func (e *Engine) take(ctx context.Context, claim meshhook.RunClaim) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	h := &hold{cancel}
+	h := &hold{cancel, make(chan struct{}, 1)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -165,7 +210,7 @@ func (e *Engine) take(ctx context.Context, claim meshhook.RunClaim) {
 	e.held[claim.Run.ID] = h
 	e.driving.Go(func() {
 		defer e.drop(claim.Run.ID, h)
-		e.drive(ctx, claim)
+		e.drive(ctx, claim, h.answered)
 	})
 }
 
@@ -187,8 +232,9 @@ var (
 	errStopping = errors.New("the daemon stops")
 )
 
-// Heartbeat renews the leases of all runs under way and stops those that were
-// lost or canceled. It is the Work of a loop that runs several times a Lease.
+// Heartbeat renews the leases of all runs under way, stops those that were lost or
+// canceled, and tells those in which an approval was answered. It is the Work of a
+// loop that runs every second, and when its bell rings.
 func (e *Engine) Heartbeat(ctx context.Context) (more bool, err error) {
 	holds := e.holding()
 	if len(holds) == 0 {
@@ -202,11 +248,17 @@ func (e *Engine) Heartbeat(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for _, id := range held {
-		delete(holds, id)
-	}
-	for _, lost := range holds {
-		lost.cancel(errLost)
+	for id, hold := range holds {
+		answered, still := held[id]
+		switch {
+		case !still:
+			hold.cancel(errLost)
+		case answered:
+			select {
+			case hold.answered <- struct{}{}:
+			default: // it has not looked since the last time
+			}
+		}
 	}
 	return false, nil
 }
@@ -263,11 +315,11 @@ func (e *Engine) abort() {
 	}
 }
 
-// wakeAfter rings the claim when a sleep is over, where that is soon; longer
-// sleeps are found by the poll of whichever daemon is there.
+// wakeAfter rings the claim when a sleep is over, where that is before a poll would
+// look ahead for it.
 func (e *Engine) wakeAfter(wait time.Duration) {
-	if wait < Lease {
-		time.AfterFunc(max(wait, 0), e.wake.Ring)
+	if wait >= 0 && wait < ahead {
+		time.AfterFunc(wait, e.wake.Ring)
 	}
 }
 

@@ -54,8 +54,8 @@ func (g *gate) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, leas
 	})
 }
 
-func (g *gate) ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) ([]meshhook.ID, error) {
-	return through(g, call{name: "extend", runs: runs}, func() ([]meshhook.ID, error) {
+func (g *gate) ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) (map[meshhook.ID]bool, error) {
+	return through(g, call{name: "extend", runs: runs}, func() (map[meshhook.ID]bool, error) {
 		return g.DB.ExtendLeases(ctx, owner, runs, lease)
 	})
 }

@@ -18,11 +18,11 @@ const maxReply = 256 << 10
 
 // begin performs a task beside the others under way.
 func (d *driver) begin(ctx context.Context, task workflow.Task) {
-	d.state.Underway[task.Step.ID] = true
 	go func() {
 		result := d.call(ctx, task.Call)
-		if ctx.Err() == nil {
-			d.ended <- endedTask{task, result}
+		select {
+		case d.ended <- endedTask{task, result}:
+		case <-ctx.Done():
 		}
 	}()
 }

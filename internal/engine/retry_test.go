@@ -58,7 +58,7 @@ steps:
 	require.Len(t, run.Steps, 1)
 	// The run wakes by the clock of the server, which is told how long to wait.
 	require.WithinDuration(t, *run.Steps[0].NextAt, *run.WakeAt, time.Second)
-	require.WithinDuration(t, slept.move.WakeAt, *run.WakeAt, time.Second)
+	require.InDelta(t, time.Until(*run.WakeAt), slept.move.WakeIn, float64(time.Second))
 	require.Equal(t, map[string]outcome{
 		"crm": {Status: meshhook.StepWaiting, Attempt: 1, Output: "500 null", Reason: meshhook.FailedHTTPStatus},
 	}, outcomes(t, run))

@@ -19,6 +19,7 @@ type Program struct {
 	limits     Limits
 	query      *gojq.Query // rewritten; nobody changes it
 	references []string
+	single     bool // see Single
 	// readsSecrets is whether a message about a value could show a secret.
 	readsSecrets bool
 	// idle holds machines that nobody uses. There are at most as many as can run
@@ -45,7 +46,7 @@ func compile(src string, limits Limits) (*Program, *SyntaxError) {
 	if serr != nil {
 		return nil, serr
 	}
-	references := references(query)
+	references, one := references(query), single(query)
 	r := newRewriter(src)
 	r.query(query)
 	if err := r.check(prelude()); err != nil {
@@ -64,6 +65,7 @@ func compile(src string, limits Limits) (*Program, *SyntaxError) {
 		limits:       limits,
 		query:        query,
 		references:   references,
+		single:       one,
 		readsSecrets: slices.ContainsFunc(references, mayReadSecrets),
 		idle:         make(chan *machine, runtime.GOMAXPROCS(0)),
 	}

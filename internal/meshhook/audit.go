@@ -29,6 +29,8 @@ const (
 	AuditRunStarted      = "run.started"     // by hand
 	AuditRunCanceled     = "run.canceled"
 	AuditRunRetried      = "run.retried"
+	AuditRunApproved     = "run.approved" // an approval in it
+	AuditRunRejected     = "run.rejected"
 )
 
 // AuditEntry is one change that somebody made. It is written in the transaction

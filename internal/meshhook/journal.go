@@ -22,11 +22,14 @@ const (
 	EntryRunRecovered    EntryKind = "run.recovered" // its daemon died; another goes on
 	EntryRunReleased     EntryKind = "run.released"  // its daemon stops; another goes on
 	EntryRunWaiting      EntryKind = "run.waiting"
+	EntryRunApproved     EntryKind = "run.approved" // a person answered an approval
+	EntryRunRejected     EntryKind = "run.rejected"
 	EntryRunSucceeded    EntryKind = "run.succeeded"
 	EntryRunFailed       EntryKind = "run.failed"
 	EntryRunCanceled     EntryKind = "run.canceled"
 	EntryStepStarted     EntryKind = "step.started"
 	EntryStepRetrying    EntryKind = "step.retrying"
+	EntryStepWaiting     EntryKind = "step.waiting" // asleep on a delay or an approval
 	EntryStepSucceeded   EntryKind = "step.succeeded"
 	EntryStepFailed      EntryKind = "step.failed"
 	EntryStepSkipped     EntryKind = "step.skipped"

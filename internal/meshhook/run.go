@@ -3,6 +3,7 @@ package meshhook
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,8 @@ const (
 	FailedRefused    FailureReason = "refused"     // the address or URL is not allowed
 	FailedTimeout    FailureReason = "timeout"     // the step or run took too long
 	FailedTerminated FailureReason = "terminated"  // a terminate step ended the run as failed
+	FailedRejected   FailureReason = "rejected"    // a person said no, or nobody answered in time
+	FailedCanceled   FailureReason = "canceled"    // given up, since what the step belongs to had ended
 	FailedDefinition FailureReason = "definition"  // the recorded version cannot be executed
 	FailedInternal   FailureReason = "internal"    // a fault of ours
 )
@@ -127,19 +130,58 @@ func (s StepStatus) Ended() bool {
 	return s == StepSucceeded || s == StepFailed || s == StepSkipped
 }
 
+// StepItem is the Kind of the record that stands for one item of a foreach.
+const StepItem = "item"
+
 // Step is the record of a step in a run.
 type Step struct {
-	RunID  ID         `json:"-"`
-	ID     string     `json:"id"`
+	RunID ID `json:"-"`
+	// ID is the step's id in the document. In a foreach the item stands before it:
+	// each[3].send is the step send for the fourth item, each[3] the item itself.
+	ID string `json:"id"`
+	// Parent is the record that this one is nested in: that of a branch, a foreach
+	// or an item; "" at the top.
+	Parent string     `json:"parent,omitempty"`
 	Kind   string     `json:"kind"`
 	Status StepStatus `json:"status"`
 	// Attempt counts the tries made, the one under way included.
-	Attempt    int             `json:"attempt"`
-	StartedAt  time.Time       `json:"started_at"`
-	FinishedAt *time.Time      `json:"finished_at,omitempty"`
-	NextAt     *time.Time      `json:"next_at,omitempty"`
-	Output     json.RawMessage `json:"output,omitempty"`
-	Error      *Failure        `json:"error,omitempty"`
+	Attempt    int        `json:"attempt"`
+	StartedAt  time.Time  `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// NextAt is when a waiting step goes on by itself; nil for an approval that
+	// waits without end.
+	NextAt *time.Time `json:"next_at,omitempty"`
+	// Input is what the step began with, as JSON: the request of an http step, the
+	// items of a foreach, the arm that a branch took, the end of a delay, the
+	// message of an approval. It holds no secret of the vault.
+	Input json.RawMessage `json:"input,omitempty"`
+	// Output is what expressions see of the step. It holds no secret of the vault.
+	Output json.RawMessage `json:"output,omitempty"`
+	Error  *Failure        `json:"error,omitempty"`
+	// Decision is what a person said to an approval; nil until then.
+	Decision *Decision `json:"decision,omitempty"`
+}
+
+// Scope is the item that a record belongs to ("each[3]" of "each[3].send"), or
+// for an item its foreach ("each" of "each[3]"); "" at the top. A branch makes no
+// scope of its own.
+func (s *Step) Scope() string { return ScopeOf(s.ID) }
+
+// ScopeOf is Scope of the record with this id.
+func ScopeOf(id string) string {
+	if strings.HasSuffix(id, "]") {
+		return id[:strings.LastIndexByte(id, '[')]
+	}
+	return id[:max(strings.LastIndexByte(id, '.'), 0)]
+}
+
+// Decision is the answer of a person to an approval.
+type Decision struct {
+	Approved bool `json:"approved"`
+	// By is who decided: the actor of the audit log.
+	By   Actor     `json:"by"`
+	Note string    `json:"note,omitempty"`
+	At   time.Time `json:"at"`
 }
 
 // RunFilter narrows a list of runs; zero fields do not narrow.
@@ -159,6 +201,9 @@ type RunClaim struct {
 	Fence int64
 	// Event is the event that started the run; nil for one started by hand.
 	Event *Event
+	// Now is the server's time when the run was claimed. All times of runs are the
+	// server's, so that daemons whose clocks differ, or jump, agree.
+	Now time.Time
 	// Unreadable is why what is recorded of the run cannot be read; nil in all
 	// health. Such a run can only be failed: it must not hold up the others.
 	Unreadable error
@@ -173,8 +218,9 @@ type RunMove struct {
 	// Status is the run's state after the move; RunRunning keeps the lease.
 	Status     RunStatus
 	WaitingFor WaitingFor
-	// WakeAt is when a queued or waiting run may be claimed again.
-	WakeAt     time.Time
+	// WakeIn is how long a waiting run sleeps; negative is without end, until
+	// somebody wakes it.
+	WakeIn     time.Duration
 	FinishedAt time.Time
 	Output     json.RawMessage
 	Error      *Failure

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -18,14 +19,13 @@ func (t *Tenant) As(actor meshhook.Actor) *Tenant { return &Tenant{db: t.db, id:
 // itself is the actor of changes that nobody asked for.
 const itself meshhook.Actor = "meshhook"
 
+// who is the actor of what is done in this view of the project.
+func (t *Tenant) who() meshhook.Actor { return cmp.Or(t.actor, itself) }
+
 // audit writes down who did what to what, in the transaction of the change. The
 // detail must hold no secret.
 func (t *Tenant) audit(ctx context.Context, tx pgx.Tx, action, target string, detail any) error {
-	actor := t.actor
-	if actor == "" {
-		actor = itself
-	}
-	return insertAudit(ctx, tx, t.id, actor, action, target, detail)
+	return insertAudit(ctx, tx, t.id, t.who(), action, target, detail)
 }
 
 func insertAudit(ctx context.Context, tx pgx.Tx, project meshhook.ID, actor meshhook.Actor, action, target string, detail any) error {

@@ -16,6 +16,7 @@ type Channel string
 const (
 	BellConfig  Channel = "meshhook_config"  // endpoints, secrets or workflows changed
 	BellRuns    Channel = "meshhook_runs"    // runs are ready
+	BellControl Channel = "meshhook_control" // a person canceled a run or answered an approval
 	BellJournal Channel = "meshhook_journal" // there are new entries
 	BellDaemons Channel = "meshhook_daemons" // a daemon came, went or counts elsewhere
 )

@@ -32,7 +32,7 @@ const claimRuns = `
 		  FROM claimed WHERE fresh
 	)
 	SELECT c.id, c.project_id, c.workflow_id, c.workflow, c.version, c.event_id, c.webhook, c.attempt, c.fence,
-	       c.started_at, c.input, c.fresh,
+	       c.started_at, c.input, c.fresh, now(),
 	       e.endpoint_id, e.received_at, e.remote_addr, e.method, e.path, e.content_type, e.head, e.body, e.body_size
 	  FROM claimed c LEFT JOIN events e ON e.id = c.event_id
 	 ORDER BY c.id`
@@ -58,7 +58,7 @@ func (db *DB) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease
 		if err != nil || len(resumed) == 0 {
 			return err
 		}
-		steps, unreadable, err := db.stepsOf(ctx, tx, resumed)
+		steps, unreadable, err := db.stepsOf(ctx, tx, stepsForEngine, resumed)
 		for i := range claims {
 			c := &claims[i]
 			c.Run.Steps, c.Unreadable = steps[c.Run.ID], errors.Join(c.Unreadable, unreadable[c.Run.ID])
@@ -76,14 +76,14 @@ func (db *DB) scanClaim(row pgx.CollectableRow) (claim meshhook.RunClaim, fresh 
 	var input []byte
 	var e joinedEvent
 	err = row.Scan(&run.ID, &run.ProjectID, &run.WorkflowID, &run.Workflow, &run.Version, &run.EventID, &run.Webhook, &run.Attempt, &claim.Fence,
-		&run.StartedAt, &input, &fresh,
+		&run.StartedAt, &input, &fresh, &claim.Now,
 		&e.endpointID, &e.receivedAt, &e.remoteAddr, &e.method, &e.path, &e.contentType, &e.head, &e.body, &e.bodySize)
 	if err != nil {
 		return claim, fresh, err
 	}
 	run.Status = meshhook.RunRunning
 	run.CreatedAt = meshhook.IDTime(run.ID)
-	inUTC(run.StartedAt)
+	inUTC(run.StartedAt, &claim.Now)
 	var noInput, noEvent error
 	run.Input, noInput = db.openBody("runs.input", run.ID, input)
 	claim.Event, noEvent = db.openJoinedEvent(run, &e)
@@ -113,25 +113,53 @@ func (db *DB) openJoinedEvent(run *meshhook.Run, e *joinedEvent) (*meshhook.Even
 	return event, db.openEvent(event, e.head, e.body)
 }
 
-// ExtendLeases renews the lease of runs that owner holds and returns those that
-// it still holds; the others were taken over or canceled.
-func (db *DB) ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) ([]meshhook.ID, error) {
-	var held []meshhook.ID
-	err := db.inTx(ctx, "extending leases", func(tx pgx.Tx) error {
+// ExtendLeases renews the leases of runs that owner holds, those of which less than
+// two thirds are left, and returns all that it still holds; the others were taken
+// over or canceled. Of each it tells whether somebody answered it (see Decide).
+func (db *DB) ExtendLeases(ctx context.Context, owner meshhook.ID, runs []meshhook.ID, lease time.Duration) (held map[meshhook.ID]bool, err error) {
+	held = make(map[meshhook.ID]bool, len(runs))
+	err = db.inTx(ctx, "extending leases", func(tx pgx.Tx) error {
 		// In the order in which moves lock rows, so that neither waits for the other.
 		slices.SortFunc(runs, compareIDs)
-		rows, err := tx.Query(ctx, `
-			UPDATE runs r SET lease_until = now() + $3
+		_, err := tx.Exec(ctx, `
+			UPDATE runs r SET lease_until = now() + $3::interval
 			  FROM unnest($2::uuid[]) AS u (id)
-			 WHERE r.id = u.id AND r.lease_owner = $1 AND r.status = 'running'
-			RETURNING r.id`, owner, runs, lease)
+			 WHERE r.id = u.id AND r.lease_owner = $1 AND r.status = 'running' AND r.lease_until < now() + $3::interval * 2 / 3`, owner, runs, lease)
 		if err != nil {
 			return err
 		}
-		held, err = pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+		rows, err := tx.Query(ctx, `
+			SELECT r.id, r.wake_at IS NOT NULL FROM unnest($2::uuid[]) AS u (id)
+			  JOIN runs r ON r.id = u.id AND r.lease_owner = $1 AND r.status = 'running'`, owner, runs)
+		if err != nil {
+			return err
+		}
+		var id meshhook.ID
+		var answered bool
+		_, err = pgx.ForEachRow(rows, []any{&id, &answered}, func() error {
+			held[id] = answered
+			return nil
+		})
 		return err
 	})
 	return held, err
+}
+
+// NextWake returns how long it is until the next sleeping run is due, if that is
+// within the time given.
+func (db *DB) NextWake(ctx context.Context, within time.Duration) (wait time.Duration, soon bool, err error) {
+	err = db.inTx(ctx, "looking for the next run to wake", func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			SELECT wake_at - now() FROM runs
+			 WHERE status IN ('queued', 'waiting') AND wake_at > now() AND wake_at <= now() + $1::interval
+			 ORDER BY wake_at LIMIT 1`, within).Scan(&wait)
+		soon = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return wait, soon, err
 }
 
 // RecoverRuns puts runs whose lease ran out back into the queue: their daemon

@@ -182,7 +182,7 @@ func TestExtendLeases(t *testing.T) {
 	asked := []meshhook.ID{kept.Run.ID, canceled.Run.ID, ended.Run.ID, theirs[0].Run.ID, meshhook.NewID()}
 	held, err := h.db.ExtendLeases(ctx, owner, asked, time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, []meshhook.ID{kept.Run.ID}, held)
+	require.Equal(t, map[meshhook.ID]bool{kept.Run.ID: false}, held)
 	until := rows[time.Time](t, h, `SELECT lease_until FROM runs WHERE id = $1`, kept.Run.ID)
 	require.WithinDuration(t, time.Now().Add(time.Hour), until[0], time.Minute)
 

@@ -111,10 +111,8 @@ func move(c meshhook.RunClaim, to meshhook.RunStatus, steps ...meshhook.Step) me
 	m := meshhook.RunMove{RunID: c.Run.ID, ProjectID: c.Run.ProjectID, Fence: c.Fence, Status: to, Steps: steps}
 	now := time.Now()
 	switch to {
-	case meshhook.RunQueued:
-		m.WakeAt = now
 	case meshhook.RunWaiting:
-		m.WaitingFor, m.WakeAt = meshhook.WaitingForDelay, now
+		m.WaitingFor = meshhook.WaitingForDelay
 	case meshhook.RunFailed:
 		m.Error = &meshhook.Failure{Reason: meshhook.FailedTimeout, Message: "it took too long", Step: "send"}
 		m.FinishedAt = now

@@ -71,7 +71,9 @@ func (db *DB) sealMove(m meshhook.RunMove) (row moveRow, err error) {
 const (
 	updateRuns = `
 		UPDATE runs r
-		   SET status = u.status, waiting_for = u.waiting_for, wake_at = now() + u.wake_in, finished_at = u.finished_at,
+		   SET status = u.status, waiting_for = u.waiting_for, finished_at = u.finished_at,
+		       -- A wake_at on a run that is under way says that somebody answered it: it stays awake.
+		       wake_at = CASE u.status WHEN 'waiting' THEN coalesce(r.wake_at, now() + u.wake_in) WHEN 'running' THEN r.wake_at WHEN 'queued' THEN now() END,
 		       lease_owner = CASE WHEN u.status = 'running' THEN r.lease_owner END,
 		       lease_until = CASE WHEN u.status = 'running' THEN r.lease_until END,
 		       output = u.output, failure_reason = u.failure_reason, failure = u.failure, failed_step = u.failed_step
@@ -81,15 +83,19 @@ const (
 		RETURNING r.id, r.fence`
 
 	upsertSteps = `
-		INSERT INTO run_steps AS s (run_id, step_id, project_id, kind, status, attempt, started_at, finished_at, next_at, output, failure_reason, failure)
-		SELECT u.run_id, u.step_id, u.project_id, u.kind, u.status, u.attempt, u.started_at, u.finished_at, u.next_at, u.output, u.failure_reason, u.failure
+		INSERT INTO run_steps AS s (run_id, step_id, project_id, kind, status, attempt, started_at, finished_at, next_at, output, failure_reason, failure,
+		       failed_step, scope, parent, input)
+		SELECT u.run_id, u.step_id, u.project_id, u.kind, u.status, u.attempt, u.started_at, u.finished_at, u.next_at, u.output, u.failure_reason, u.failure,
+		       u.failed_step, u.scope, u.parent, u.input
 		  FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[],
-		       $10::bytea[], $11::text[], $12::bytea[], $13::bigint[])
-		       AS u (run_id, step_id, project_id, kind, status, attempt, started_at, finished_at, next_at, output, failure_reason, failure, fence)
+		       $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bigint[])
+		       AS u (run_id, step_id, project_id, kind, status, attempt, started_at, finished_at, next_at, output, failure_reason, failure,
+		       failed_step, scope, parent, input, fence)
 		  JOIN runs r ON r.id = u.run_id AND r.fence = u.fence AND r.xmin = pg_current_xact_id()::xid
 		ON CONFLICT (run_id, step_id) DO UPDATE
 		   SET status = EXCLUDED.status, attempt = EXCLUDED.attempt, started_at = EXCLUDED.started_at, finished_at = EXCLUDED.finished_at,
-		       next_at = EXCLUDED.next_at, output = EXCLUDED.output, failure_reason = EXCLUDED.failure_reason, failure = EXCLUDED.failure
+		       next_at = EXCLUDED.next_at, output = EXCLUDED.output, failure_reason = EXCLUDED.failure_reason, failure = EXCLUDED.failure,
+		       failed_step = EXCLUDED.failed_step, input = coalesce(EXCLUDED.input, s.input)
 		 WHERE s.status IN ('running', 'waiting')`
 
 	insertMoveEntries = `
@@ -149,7 +155,7 @@ func moveColumns(rows []moveRow) []any {
 		column(rows, func(r *moveRow) int64 { return r.Fence }),
 		column(rows, func(r *moveRow) string { return string(r.Status) }),
 		column(rows, func(r *moveRow) string { return string(r.WaitingFor) }),
-		column(rows, func(r *moveRow) *time.Duration { return untilOrNull(r.WakeAt) }),
+		column(rows, func(r *moveRow) *time.Duration { return r.wakeIn() }),
 		column(rows, func(r *moveRow) *time.Time { return orNull(r.FinishedAt) }),
 		column(rows, func(r *moveRow) []byte { return r.output }),
 		column(rows, func(r *moveRow) string { return string(failureOf(r.Error).Reason) }),
@@ -158,14 +164,13 @@ func moveColumns(rows []moveRow) []any {
 	}
 }
 
-// untilOrNull is how long it is until t, or NULL for the zero time. The server adds
-// it to its own clock, by which runs are claimed: the two may differ.
-func untilOrNull(t time.Time) *time.Duration {
-	if t.IsZero() {
+// wakeIn is how long a waiting run sleeps, or NULL where it does not or without end.
+// The server adds it to its own clock, by which runs are claimed.
+func (r *moveRow) wakeIn() *time.Duration {
+	if r.Status != meshhook.RunWaiting || r.WakeIn < 0 {
 		return nil
 	}
-	wait := max(time.Until(t), 0)
-	return &wait
+	return &r.WakeIn
 }
 
 // orNull turns the zero time into NULL.

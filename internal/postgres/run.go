@@ -49,17 +49,25 @@ func inUTC(times ...*time.Time) {
 	}
 }
 
-// Run returns one run with its recorded steps.
+// Run returns one run with its recorded steps, but for the items of a foreach that
+// succeeded and what is inside them.
 func (t *Tenant) Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error) {
-	var run meshhook.Run
-	err := t.inTx(ctx, "reading the run", func(tx pgx.Tx) (err error) {
+	return t.runWith(ctx, id, stepsForPeople)
+}
+
+// FullRun returns one run with all its recorded steps.
+func (t *Tenant) FullRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error) {
+	return t.runWith(ctx, id, allSteps)
+}
+
+func (t *Tenant) runWith(ctx context.Context, id meshhook.ID, which string) (run meshhook.Run, err error) {
+	err = t.inTx(ctx, "reading the run", func(tx pgx.Tx) error {
 		if run, err = t.run(ctx, tx, id, ""); err != nil {
 			return err
 		}
-		steps, unreadable, err := t.db.stepsOf(ctx, tx, []meshhook.ID{id})
+		steps, unreadable, err := t.db.stepsOf(ctx, tx, which, []meshhook.ID{id})
 		run.Steps = steps[id]
-		err = errors.Join(err, unreadable[id])
-		return err
+		return errors.Join(err, unreadable[id])
 	})
 	return run, err
 }
@@ -199,7 +207,7 @@ func (t *Tenant) CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, e
 func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
 	return t.changeRun(ctx, id, meshhook.RunQueued, `
 		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
-		       output = NULL, attempt = attempt + 1, started_at = NULL
+		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = ''
 		 WHERE id = $1`, func(tx pgx.Tx) error {
 		detail := map[string]any{}
 		if from != "" {
@@ -212,9 +220,15 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			DELETE FROM run_steps s USING run_steps f
-			 WHERE s.run_id = $1 AND f.run_id = $1 AND f.step_id = $2
-			   AND (s.step_id = $2 OR s.position >= f.position OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
+			WITH RECURSIVE around AS (
+				SELECT step_id, parent, position FROM run_steps WHERE run_id = $1 AND step_id = $2
+				UNION ALL
+				SELECT s.step_id, s.parent, a.position FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
+			)
+			DELETE FROM run_steps s
+			 WHERE s.run_id = $1 AND EXISTS (SELECT FROM around)
+			   AND (s.step_id IN (SELECT step_id FROM around) OR s.position >= (SELECT position FROM around LIMIT 1)
+			    OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
 		if err == nil && tag.RowsAffected() == 0 {
 			return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
 		}
@@ -246,7 +260,7 @@ func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunS
 		return t.db.insertEntries(ctx, tx, t.runEntry(run, to))
 	})
 	if err == nil {
-		t.db.Ring(BellRuns, BellJournal)
+		t.db.Ring(BellRuns, BellControl, BellJournal)
 	}
 	return run, err
 }

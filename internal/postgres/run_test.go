@@ -28,7 +28,8 @@ func TestRunLifecycle(t *testing.T) {
 	owner := meshhook.NewID()
 	claim := h.claim(t, owner)
 	want.Status, want.WakeAt, want.StartedAt = meshhook.RunRunning, nil, claim.Run.StartedAt
-	require.Equal(t, meshhook.RunClaim{Run: want, Fence: 1}, claim)
+	require.WithinDuration(t, *claim.Run.StartedAt, claim.Now, 0)
+	require.Equal(t, meshhook.RunClaim{Run: want, Fence: 1, Now: claim.Now}, claim)
 	running, err := h.project.Run(ctx, started.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, running)
@@ -37,7 +38,7 @@ func TestRunLifecycle(t *testing.T) {
 	at := time.Now()
 	done, waits := step("fetch", meshhook.StepSucceeded, `{"a":1}`, at), step("send", meshhook.StepWaiting, "", at.Add(time.Millisecond))
 	asleep := move(claim, meshhook.RunWaiting, done, waits)
-	asleep.WaitingFor, asleep.WakeAt = meshhook.WaitingForRetry, time.Now().Add(time.Hour)
+	asleep.WaitingFor, asleep.WakeIn = meshhook.WaitingForRetry, time.Hour
 	require.NoError(t, h.db.Move(ctx, asleep))
 	waiting, err := h.project.Run(ctx, started.ID)
 	require.NoError(t, err)
@@ -45,7 +46,7 @@ func TestRunLifecycle(t *testing.T) {
 	done.RunID, waits.RunID = started.ID, started.ID
 	want.Steps = []meshhook.Step{done, waits}
 	require.Equal(t, want, waiting)
-	require.WithinDuration(t, asleep.WakeAt, *waiting.WakeAt, time.Second) // by the clock of the server
+	require.WithinDuration(t, time.Now().Add(time.Hour), *waiting.WakeAt, time.Minute) // by the clock of the server
 	none, err := h.db.ClaimRuns(ctx, owner, 10, lease)
 	require.NoError(t, err)
 	require.Empty(t, none, "it sleeps")
@@ -54,7 +55,7 @@ func TestRunLifecycle(t *testing.T) {
 	h.system(t, `UPDATE runs SET wake_at = now()`)
 	second := h.claim(t, meshhook.NewID())
 	want.Status, want.WaitingFor, want.WakeAt = meshhook.RunRunning, "", nil
-	require.Equal(t, meshhook.RunClaim{Run: want, Fence: 2}, second)
+	require.Equal(t, meshhook.RunClaim{Run: want, Fence: 2, Now: second.Now}, second)
 
 	end := move(second, meshhook.RunSucceeded, step("send", meshhook.StepSucceeded, `"sent"`, at.Add(time.Second)))
 	end.Output = json.RawMessage(`{"all":"well"}`)
@@ -143,7 +144,7 @@ func TestCancelRun(t *testing.T) {
 		}
 		if from == meshhook.RunWaiting {
 			m := move(held, from)
-			m.WaitingFor, m.WakeAt = meshhook.WaitingForApproval, time.Time{}
+			m.WaitingFor, m.WakeIn = meshhook.WaitingForApproval, -1
 			require.NoError(t, h.db.Move(ctx, m))
 		}
 		canceled, err := h.project.CancelRun(ctx, run.ID)

@@ -246,6 +246,14 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		_, err := intruder.project.LiveEndpoint(t.Context(), v.endpoint.Path)
 		requireCode(t, meshhook.CodeNotFound, err)
 	},
+	"FullRun": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.FullRun(t.Context(), v.run)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"Decide": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.Decide(t.Context(), v.run, "", true, "")
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
 	"CancelRun": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.CancelRun(t.Context(), v.run)
 		requireCode(t, meshhook.CodeNotFound, err)

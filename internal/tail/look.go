@@ -35,6 +35,8 @@ var looks = map[meshhook.EntryKind]look{
 	meshhook.EntryRunRecovered:    {"↻", Warn},
 	meshhook.EntryRunReleased:     {"‹", Plain},
 	meshhook.EntryRunWaiting:      {"⏸", Warn},
+	meshhook.EntryRunApproved:     {"✓", Plain},
+	meshhook.EntryRunRejected:     {"✗", Warn},
 	meshhook.EntryRunSucceeded:    {"✓", Good},
 	meshhook.EntryRunFailed:       {"✗", Bad},
 	meshhook.EntryRunCanceled:     {"■", Quiet},

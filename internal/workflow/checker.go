@@ -20,6 +20,8 @@ type checker struct {
 	source   []string // the lines of this document
 	problems Problems
 	uses     []use // what the expressions of the step at hand read
+	steps    int   // how many were read
+	nesting  int   // of the block at hand
 }
 
 // problem notes a problem at a place of the file.

@@ -3,6 +3,7 @@ package workflow
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -17,32 +18,76 @@ type Definition struct {
 	Description string
 	// Timeout bounds a run from its start to its end; 0 is no bound.
 	Timeout time.Duration
-	// Steps stand in the order of the document.
-	Steps []Step
+	// Concurrency bounds the runs that are under way at once; nil is no bound.
+	Concurrency *Concurrency
+	// Block holds the steps, in the order of the document.
+	Block
 
 	file      string
 	canonical []byte
 }
 
-// Step is one unit of a Definition.
+// Block is a list of steps: those of a workflow, of an arm of a branch, or of a
+// foreach.
+type Block struct {
+	// Label says when the steps are done: the condition of an arm, "else", or the
+	// items of a foreach. It is "" for a workflow's own steps.
+	Label string
+	// Steps stand in the order of the document.
+	Steps []Step
+
+	// order is a place for each step after those that it needs; those that could
+	// stand in either order keep the document's.
+	order []*Step
+	// visible are the steps whose outputs an expression in the block may read: the
+	// block's own, and those in its branches.
+	visible []*Step
+}
+
+// Step is one unit of a Definition. Its id is its own in the whole document.
 type Step struct {
 	ID string
-	// Kind is the key that says what the step does: transform, http, terminate.
+	// Kind is the key that says what the step does, such as http.
 	Kind string
 	// If is the condition's expression; "" is always.
 	If string
-	// Needs are the ids of the steps that must have ended before this one may
-	// begin. A step without the key `needs` has the step before it here.
+	// Needs are the ids of the steps beside this one that must have ended before it
+	// may begin. A step without the key `needs` has the step before it here.
 	Needs []string
 	// Timeout bounds the step, all its tries and the waits between them; 0 is no
 	// bound.
 	Timeout time.Duration
 	// ContinueOnError lets the run go on when the step has failed.
 	ContinueOnError bool
+	// Blocks are the steps inside this one: one block for each arm of a branch, and
+	// one for a foreach.
+	Blocks []Block
 
 	condition *expr.Program // nil is always
 	work      work
 	uses      []use
+	line      int
+	column    int
+}
+
+// All yields every step of the block, each before those inside it.
+func (b *Block) All() iter.Seq[*Step] {
+	return func(yield func(*Step) bool) { b.all(yield) }
+}
+
+func (b *Block) all(yield func(*Step) bool) bool {
+	for i := range b.Steps {
+		s := &b.Steps[i]
+		if !yield(s) {
+			return false
+		}
+		for k := range s.Blocks {
+			if !s.Blocks[k].all(yield) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // use is one path of the context that an expression of a step reads, such as
@@ -68,8 +113,8 @@ type References struct {
 // References returns what the definition's expressions refer to.
 func (d *Definition) References() References {
 	secrets, steps := map[string]bool{}, map[string]bool{}
-	for _, s := range d.Steps {
-		for _, u := range s.uses {
+	note := func(uses []use) {
+		for _, u := range uses {
 			if name, ok := u.rest("secrets"); ok {
 				secrets[name] = true
 			}
@@ -77,6 +122,12 @@ func (d *Definition) References() References {
 				steps[id] = true
 			}
 		}
+	}
+	for s := range d.All() {
+		note(s.uses)
+	}
+	if d.Concurrency != nil {
+		note(d.Concurrency.uses)
 	}
 	return References{
 		Secrets: slices.Sorted(maps.Keys(secrets)),
@@ -90,66 +141,4 @@ func (d *Definition) References() References {
 func (d *Definition) Digest() string {
 	sum := sha256.Sum256(d.canonical)
 	return hex.EncodeToString(sum[:])
-}
-
-// Warnings returns what is allowed but probably a mistake: an expression that
-// reads the output of a step which does not exist, or which is not sure to have
-// ended by then. Both read null.
-func (d *Definition) Warnings() []Problem {
-	index := make(map[string]int, len(d.Steps))
-	for i, s := range d.Steps {
-		index[s.ID] = i
-	}
-	var warnings []Problem
-	for i := range d.Steps {
-		s := &d.Steps[i]
-		var before map[string]bool // made only for a step that reads others
-		for _, u := range s.uses {
-			id, ok := u.rest("steps")
-			if !ok {
-				continue
-			}
-			if before == nil {
-				before = d.before(s, index)
-			}
-			if w := d.doubt(s, id, index, before); w != "" {
-				warnings = append(warnings, Problem{d.file, u.line, u.column, w})
-			}
-		}
-	}
-	return warnings
-}
-
-// doubt says what is doubtful about the step s reading .steps.id, or "".
-func (d *Definition) doubt(s *Step, id string, index map[string]int, before map[string]bool) string {
-	_, known := index[id]
-	switch {
-	case before[id]:
-		return ""
-	case !known:
-		ids := make([]string, len(d.Steps))
-		for i, s := range d.Steps {
-			ids[i] = s.ID
-		}
-		return "there is no step " + quote(id) + ", so that .steps." + id + " is null" + didYouMean(id, ids)
-	case id == s.ID:
-		return "a step cannot read its own output: .steps." + id + " is null here"
-	default:
-		return "the step " + quote(id) + " need not have ended when " + quote(s.ID) + " begins; name it in needs, or .steps." + id + " may be null"
-	}
-}
-
-// before returns the ids of all steps that have ended when s begins.
-func (d *Definition) before(s *Step, index map[string]int) map[string]bool {
-	seen := map[string]bool{}
-	todo := slices.Clone(s.Needs)
-	for len(todo) > 0 {
-		id := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !seen[id] {
-			seen[id] = true
-			todo = append(todo, d.Steps[index[id]].Needs...)
-		}
-	}
-	return seen
 }

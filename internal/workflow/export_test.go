@@ -5,19 +5,20 @@ import (
 	"strings"
 )
 
-// Keys returns the keys of every mapping of the language that this version
-// runs, sorted, the required ones with a star.
+// Keys returns the keys of every mapping of the language, sorted, the required
+// ones with a star.
 func Keys() map[string]string {
-	step := stepFields()
-	step = slices.DeleteFunc(step, func(f field[stepDraft]) bool {
-		return isKind(f.key) && !slices.Contains(runnable(), f.key)
-	})
 	return map[string]string{
-		"workflow":  starred(workflowFields()),
-		"step":      starred(step),
-		"http":      starred(httpFields()),
-		"retry":     starred(retryFields()),
-		"terminate": starred(terminateFields()),
+		"workflow":    starred(workflowFields()),
+		"concurrency": starred(concurrencyFields()),
+		"step":        starred(stepFields()),
+		"http":        starred(httpFields()),
+		"retry":       starred(retryFields()),
+		"arm":         starred(armFields()),
+		"foreach":     starred(foreachFields()),
+		"delay":       starred(delayFields()),
+		"approval":    starred(approvalFields()),
+		"terminate":   starred(terminateFields()),
 	}
 }
 

@@ -71,7 +71,7 @@ func retryFields() []field[retry] {
 	}
 }
 
-func readHTTP(c *checker, n *node) work {
+func readHTTP(c *checker, n *node, _ *stepDraft) work {
 	w := &call{timeout: defaultTryTimeout, retry: retry{attempts: defaultAttempts, policy: defaultPolicy()}}
 	readFields(c, n, "http", httpFields(), w)
 	if w.method == "" {
@@ -177,32 +177,35 @@ func (w *call) expects(status int) bool {
 	return slices.Contains(w.expect, status)
 }
 
-func (w *call) begin(t *turn, s *Step, record meshhook.Step) (meshhook.Step, *Task) {
+func (w *call) begin(t *turn, f frame, _ *Step, record meshhook.Step) (meshhook.Step, *Task) {
 	record.Attempt++
-	request, failed := w.request(t)
+	request, failed := w.request(t, f)
 	if failed != nil {
 		return t.fail(record, failed.Reason, "%s", failed.Message), nil
 	}
-	request.Header.Set("Idempotency-Key", t.state.Run.ID.String()+"/"+s.ID)
-	request.Timeout = min(w.timeout, s.left(record, t.state.Now))
-	if deadline := t.program.deadline(t.state); !deadline.IsZero() {
-		request.Timeout = min(request.Timeout, deadline.Sub(t.state.Now))
+	request.Header.Set("Idempotency-Key", t.state.Run.ID.String()+"/"+record.ID)
+	request.Timeout = w.timeout
+	if record.Attempt == 1 { // every other try sends the same
+		var err error
+		if record.Input, err = request.shown(); err != nil {
+			return t.fail(record, meshhook.FailedInternal, "the request cannot be recorded: %v", err), nil
+		}
 	}
 	return record, &Task{Step: record, Call: request}
 }
 
 // request renders the call.
-func (w *call) request(t *turn) (HTTPCall, *meshhook.Failure) {
+func (w *call) request(t *turn, f frame) (HTTPCall, *meshhook.Failure) {
 	expression := func(what string, err error) (HTTPCall, *meshhook.Failure) {
 		return HTTPCall{}, &meshhook.Failure{Reason: meshhook.FailedExpression, Message: what + ": " + err.Error()}
 	}
 	request := HTTPCall{Method: w.method, Header: http.Header{}}
 	var err error
-	if request.URL, err = w.url.Render(t.ctx, t.scope()); err != nil {
+	if request.URL, err = w.url.Render(t.ctx, f.scope()); err != nil {
 		return expression("url", err)
 	}
 	for _, h := range w.headers {
-		value, err := h.value.Render(t.ctx, t.scope())
+		value, err := h.value.Render(t.ctx, f.scope())
 		if err != nil {
 			return expression("the header "+h.name, err)
 		}
@@ -211,7 +214,7 @@ func (w *call) request(t *turn) (HTTPCall, *meshhook.Failure) {
 	if w.body == nil {
 		return request, nil
 	}
-	value, err := w.body.Render(t.ctx, t.scope())
+	value, err := w.body.Render(t.ctx, f.scope())
 	if err != nil {
 		return expression("body", err)
 	}

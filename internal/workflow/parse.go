@@ -117,7 +117,8 @@ func workflowFields() []field[draft] {
 		{"name", true, readName},
 		{"description", false, func(c *checker, n *node, d *draft) { d.Description, _ = c.text(n, "description") }},
 		{"timeout", false, func(c *checker, n *node, d *draft) { d.Timeout = c.duration(n, "timeout") }},
-		{"steps", true, readSteps},
+		{"concurrency", false, readConcurrency},
+		{"steps", true, func(c *checker, n *node, d *draft) { d.root = c.block(n, "a workflow", "") }},
 	}
 }
 
@@ -125,7 +126,7 @@ func workflowFields() []field[draft] {
 type draft struct {
 	Definition
 	names map[string]bool // of the workflows before it in the file
-	steps []*stepDraft
+	root  *blockDraft
 }
 
 // definition reads one document. Where problems were found, the result is not
@@ -138,14 +139,11 @@ func (c *checker) definition(src string, names map[string]bool) *Definition {
 		}
 		return nil
 	}
-	d := &draft{Definition: Definition{file: c.file}, names: names}
+	d := &draft{Definition: Definition{file: c.file}, names: names, root: &blockDraft{}}
 	readFields(c, root, "a workflow", workflowFields(), d)
-	c.graph(d.steps)
+	d.Block = c.graph(d.root)
 	if len(c.problems) > 0 {
 		return nil
-	}
-	for _, s := range d.steps {
-		d.Steps = append(d.Steps, s.Step)
 	}
 	var err error
 	if d.canonical, err = json.Marshal(root.value()); err != nil {

@@ -186,7 +186,7 @@ func TestParse_Limits(t *testing.T) {
 func TestParse_ManyProblems(t *testing.T) {
 	t.Parallel()
 	_, err := workflow.Parse("x.yaml", []byte("name: x\nsteps:\n"+strings.Repeat("- {id: 1}\n", 1000)))
-	require.EqualError(t, err, "x.yaml:3:3: the step does nothing: give it one of transform, http, terminate (and 1999 more)")
+	require.EqualError(t, err, "x.yaml:3:3: the step does nothing: give it one of transform, http, branch, foreach, delay, approval, terminate (and 1999 more)")
 	invalid, ok := errors.AsType[*meshhook.Error](err)
 	require.True(t, ok)
 	require.Len(t, invalid.Details, 100)
@@ -253,7 +253,7 @@ func TestCompile_Refuses(t *testing.T) {
 	t.Parallel()
 	for want, d := range map[string]*workflow.Definition{
 		"the workflow has no steps":          nil,
-		`the step "a" was not made by Parse`: {Steps: []workflow.Step{{ID: "a"}}},
+		`the step "a" was not made by Parse`: {Block: workflow.Block{Steps: []workflow.Step{{ID: "a"}}}},
 	} {
 		_, err := workflow.Compile(d)
 		require.EqualError(t, err, want)

@@ -15,71 +15,116 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
-// anyWorkflow draws a document of up to eight steps, whose needs may go
-// forwards and backwards in the document but never in a circle.
+// author draws documents.
+type author struct {
+	*rapid.T
+	b    strings.Builder
+	next int // the number of the next step's id
+}
+
+// anyWorkflow draws a document of steps of all kinds, up to three deep, whose
+// needs may go forwards and backwards in a list but never in a circle.
 func anyWorkflow(t *rapid.T) string {
-	n := rapid.IntRange(1, 8).Draw(t, "steps")
+	a := &author{T: t}
+	a.b.WriteString("name: x\n")
+	if rapid.Bool().Draw(t, "run's timeout") {
+		a.b.WriteString("timeout: 5m\n")
+	}
+	a.b.WriteString("steps:\n")
+	a.steps("", 0)
+	return a.b.String()
+}
+
+func (a *author) steps(indent string, depth int) {
+	n := rapid.IntRange(1, 6-2*depth).Draw(a.T, "steps")
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("s%d", a.next)
+		a.next++
+	}
 	rank := rapid.Permutation(slices.Collect(func(yield func(int) bool) {
 		for i := 0; i < n && yield(i); i++ {
 		}
-	})).Draw(t, "rank")
-	inOrder := rapid.Bool().Draw(t, "in order")
-	var b strings.Builder
-	b.WriteString("name: x\n")
-	if rapid.Bool().Draw(t, "run's timeout") {
-		b.WriteString("timeout: 5m\n")
-	}
-	b.WriteString("steps:\n")
-	for i := range n {
-		fmt.Fprintf(&b, "- id: s%d\n", i)
+	})).Draw(a.T, "rank")
+	inOrder := rapid.Bool().Draw(a.T, "in order")
+	for i, id := range ids {
+		fmt.Fprintf(&a.b, "%s- id: %s\n", indent, id)
 		if !inOrder {
 			var needs []string
 			for j := range n {
-				if rank[j] < rank[i] && rapid.IntRange(0, 2).Draw(t, "need") == 0 {
-					needs = append(needs, fmt.Sprintf("s%d", j))
+				if rank[j] < rank[i] && rapid.IntRange(0, 2).Draw(a.T, "need") == 0 {
+					needs = append(needs, ids[j])
 				}
 			}
-			fmt.Fprintf(&b, "  needs: [%s]\n", strings.Join(needs, ", "))
+			fmt.Fprintf(&a.b, "%s  needs: [%s]\n", indent, strings.Join(needs, ", "))
 		}
 		for _, line := range []string{
-			rapid.SampledFrom([]string{"if: false", "if: error(\"no\")"}).Draw(t, "if"), "timeout: 20s", "continue_on_error: true",
+			rapid.SampledFrom([]string{"if: false", "if: error(\"no\")"}).Draw(a.T, "if"), "timeout: 20s", "continue_on_error: true",
 		} {
-			if rapid.IntRange(0, 5).Draw(t, line) == 0 {
-				b.WriteString("  " + line + "\n")
+			if rapid.IntRange(0, 5).Draw(a.T, line) == 0 {
+				a.b.WriteString(indent + "  " + line + "\n")
 			}
 		}
-		kind := rapid.SampledFrom([]string{
-			"transform: .steps", "transform: error(\"no\")",
-			"http: { url: 'http://h' }", "http: { url: 'http://h', timeout: 1m, retry: { attempts: 2 } }", "http: { url: 'http://h' }",
-			"terminate: {}", "terminate: { status: failed }",
-		}).Draw(t, "kind")
-		b.WriteString("  " + kind + "\n")
+		a.kind(indent+"  ", depth)
 	}
-	return b.String()
+}
+
+func (a *author) kind(indent string, depth int) {
+	kinds := []string{
+		"transform: .steps", "transform: error(\"no\")",
+		"http: { url: 'http://h' }", "http: { url: 'http://h', timeout: 1m, retry: { attempts: 2 } }", "http: { url: 'http://h' }",
+		"terminate: {}", "terminate: { status: failed }",
+		"delay: { for: 5s }", "delay: { for: 10m }", "delay: { for: 0 }",
+		"approval: { message: ok }", "approval: { message: ok, timeout: 1m, on_timeout: approve }", "approval: { message: ok, timeout: 10s }",
+	}
+	if depth < 2 {
+		kinds = append(kinds, "branch", "branch", "foreach", "foreach")
+	}
+	switch kind := rapid.SampledFrom(kinds).Draw(a.T, "kind"); kind {
+	case "branch":
+		a.b.WriteString(indent + "branch:\n")
+		for range rapid.IntRange(0, 2).Draw(a.T, "arms") {
+			fmt.Fprintf(&a.b, "%s- when: %t\n%s  steps:\n", indent, rapid.Bool().Draw(a.T, "when"), indent)
+			a.steps(indent+"  ", depth+1)
+		}
+		a.b.WriteString(indent + "- else:\n")
+		a.steps(indent+"  ", depth+1)
+	case "foreach":
+		fmt.Fprintf(&a.b, "%sforeach:\n%s  in: range(%d)\n%s  concurrency: %d\n%s  steps:\n", indent,
+			indent, rapid.IntRange(0, 4).Draw(a.T, "items"), indent, rapid.IntRange(1, 3).Draw(a.T, "concurrency"), indent)
+		a.steps(indent+"  ", depth+1)
+	default:
+		a.b.WriteString(indent + kind + "\n")
+	}
 }
 
 // simulation is an engine that calls nobody: it obeys decisions, answers tasks
 // by chance, and dies now and then.
 type simulation struct {
 	*rapid.T
-	program *workflow.Program
-	state   *workflow.State
-	tasks   map[string]workflow.Task // under way
-	deaths  int
+	program  *workflow.Program
+	state    *workflow.State
+	recorded map[string]meshhook.Step
+	tasks    map[string]workflow.Task // under way
+	deaths   int
 }
 
 // record writes a step down; what has ended is never written again.
 func (s *simulation) record(step meshhook.Step) {
-	require.False(s, s.state.Steps[step.ID].Status.Ended(), "the step %s has ended and was done again", step.ID)
-	s.state.Steps[step.ID] = step
+	require.False(s, s.recorded[step.ID].Status.Ended(), "the step %s has ended and was done again", step.ID)
+	if step.Scope() != "" {
+		require.False(s, s.recorded[step.Scope()].Status.Ended(), "%s was done in an item that has ended", step.ID)
+	}
+	s.recorded[step.ID] = step
 }
 
 // mayBegin checks that a step begins after those it needs.
 func (s *simulation) mayBegin(id string) {
-	for _, step := range s.program.Definition().Steps {
-		if step.ID == id {
+	prefix := id[:strings.LastIndexByte(id, '.')+1]
+	for step := range s.program.Definition().All() {
+		if prefix+step.ID == id {
 			for _, need := range step.Needs {
-				require.True(s, s.state.Steps[need].Status.Ended(), "%s began before %s had ended", id, need)
+				require.True(s, s.recorded[prefix+need].Status.Ended(), "%s began before %s had ended", id, need)
 			}
 		}
 	}
@@ -88,7 +133,7 @@ func (s *simulation) mayBegin(id string) {
 // obey does what a decision says.
 func (s *simulation) obey(d workflow.Decision) {
 	for _, step := range d.Steps {
-		if _, known := s.state.Steps[step.ID]; !known {
+		if _, known := s.recorded[step.ID]; !known {
 			s.mayBegin(step.ID)
 		}
 		s.record(step)
@@ -100,34 +145,73 @@ func (s *simulation) obey(d workflow.Decision) {
 		return
 	}
 	for _, task := range d.Perform {
-		require.False(s, s.state.Underway[task.Step.ID])
+		require.True(s, s.state.Underway[task.Step.ID])
 		require.Positive(s, task.Call.Timeout)
-		require.Equal(s, max(s.state.Steps[task.Step.ID].Attempt, 0)+1, task.Step.Attempt)
+		require.Equal(s, s.recorded[task.Step.ID].Attempt+1, task.Step.Attempt)
 		s.mayBegin(task.Step.ID)
 		s.record(task.Step)
-		s.tasks[task.Step.ID], s.state.Underway[task.Step.ID] = task, true
+		s.tasks[task.Step.ID] = task
 	}
-	require.True(s, len(s.tasks) > 0 || !d.Wake.IsZero(), "the run hangs: %+v", s.state.Steps)
 	s.live(d)
 }
 
-// live lets something happen: a task ends, time passes, or the daemon dies.
+// live lets something happen: a task ends, a person answers, time passes, or the
+// daemon dies.
 func (s *simulation) live(d workflow.Decision) {
 	if s.deaths > 0 && rapid.IntRange(0, 4).Draw(s.T, "death") == 0 {
 		s.deaths--
-		s.tasks, s.state.Underway = map[string]workflow.Task{}, map[string]bool{}
-		s.state.Now = s.state.Now.Add(15 * time.Second)
+		s.reload(s.state.Now.Add(15 * time.Second))
 		return
 	}
-	if len(s.tasks) == 0 {
+	asked := s.asked()
+	switch {
+	case len(s.tasks) > 0:
+		s.end()
+	case len(asked) > 0 && (d.Wake.IsZero() || rapid.Bool().Draw(s.T, "answer")):
+		require.Equal(s, meshhook.WaitingForApproval, d.WaitingFor)
+		step := s.recorded[rapid.SampledFrom(asked).Draw(s.T, "asked")]
+		step.Decision = &meshhook.Decision{Approved: rapid.Bool().Draw(s.T, "approved"), By: "me", At: s.state.Now}
+		s.recorded[step.ID], s.state.Steps[step.ID] = step, step
+	default:
+		require.False(s, d.Wake.IsZero(), "the run hangs: %+v", s.recorded)
 		require.True(s, d.Wake.After(s.state.Now), "wakes in the past")
+		require.NotEmpty(s, d.WaitingFor)
 		s.state.Now = d.Wake
-		return
+		if rapid.Bool().Draw(s.T, "asleep") {
+			s.reload(d.Wake)
+		}
 	}
+}
+
+// reload makes the state that another daemon has of the run: without what is
+// inside items that have ended, and of foreaches that have.
+func (s *simulation) reload(now time.Time) {
+	s.tasks = map[string]workflow.Task{}
+	old := s.state
+	s.state = state()
+	s.state.Now, s.state.Random = now, old.Random
+	for id, step := range s.recorded {
+		if scope := step.Scope(); scope == "" || !s.recorded[scope].Status.Ended() {
+			s.state.Steps[id] = step
+		}
+	}
+}
+
+// asked returns the approvals that wait.
+func (s *simulation) asked() (ids []string) {
+	for _, id := range slices.Sorted(maps.Keys(s.recorded)) {
+		if step := s.recorded[id]; step.Kind == workflow.KindApproval && step.Status == meshhook.StepWaiting && step.Decision == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// end lets a task end.
+func (s *simulation) end() {
 	id := rapid.SampledFrom(slices.Sorted(maps.Keys(s.tasks))).Draw(s.T, "task")
 	task := s.tasks[id]
 	delete(s.tasks, id)
-	delete(s.state.Underway, id)
 	s.state.Now = s.state.Now.Add(time.Duration(rapid.Int64Range(0, int64(task.Call.Timeout)).Draw(s.T, "took")))
 	result := workflow.Result{Status: rapid.SampledFrom([]int{200, 200, 404, 503}).Draw(s.T, "status")}
 	if rapid.IntRange(0, 5).Draw(s.T, "error") == 0 {
@@ -146,10 +230,10 @@ func TestNext_EveryRunEnds(t *testing.T) {
 		require.NoError(t, err)
 		p, err := workflow.Compile(d)
 		require.NoError(t, err)
-		s := &simulation{T: t, program: p, state: state(), tasks: map[string]workflow.Task{}, deaths: 3}
+		s := &simulation{T: t, program: p, state: state(), recorded: map[string]meshhook.Step{}, tasks: map[string]workflow.Task{}, deaths: 3}
 		s.state.Random = func() float64 { return rapid.Float64Range(0, 0.999).Draw(t, "jitter") }
 
-		for range 200 { // 8 steps × (5 attempts + 3 deaths), twice each, is less
+		for range 5000 { // more than any drawn workflow can take
 			decision, err := p.Next(t.Context(), s.state)
 			require.NoError(t, err)
 			s.obey(decision)
@@ -165,26 +249,36 @@ func TestNext_EveryRunEnds(t *testing.T) {
 // checkEnd checks what is left of a run that has ended.
 func (s *simulation) checkEnd(d workflow.Decision) {
 	f := d.Finish
-	all := len(s.state.Steps) == len(s.program.Definition().Steps)
-	terminated := false
-	for _, step := range s.state.Steps {
+	missing, terminated, nested := 0, false, false
+	for _, step := range s.program.Definition().Steps {
+		if _, known := s.recorded[step.ID]; !known {
+			missing++
+		}
+	}
+	for _, step := range s.recorded {
 		require.True(s, step.Status.Ended(), "%s is left %s", step.ID, step.Status)
-		terminated = terminated || step.Kind == "terminate" && step.Status == meshhook.StepSucceeded
+		if step.Kind == workflow.KindTerminate && step.Status != meshhook.StepSkipped {
+			terminated, nested = terminated || step.Status == meshhook.StepSucceeded, nested || step.Parent != ""
+		}
 	}
 	if f.Status == meshhook.RunSucceeded {
-		require.True(s, all || terminated)
+		require.True(s, missing == 0 || terminated)
 		require.Nil(s, f.Failure)
 	} else {
 		require.NotEmpty(s, f.Failure.Reason)
 		if id := f.Failure.Step; id != "" {
-			require.Equal(s, meshhook.StepFailed, s.state.Steps[id].Status)
+			require.Equal(s, meshhook.StepFailed, s.recorded[id].Status)
 		}
 	}
-	if slices.ContainsFunc(d.Steps, func(step meshhook.Step) bool {
+	if f.Failure != nil && f.Failure.Reason == meshhook.FailedTimeout && f.Failure.Step == "" {
+		return // what its time cut off has ended now, too
+	}
+	if nested || slices.ContainsFunc(d.Steps, func(step meshhook.Step) bool {
 		return step.Error != nil && strings.HasPrefix(step.Error.Message, "given up")
 	}) {
 		return // its time is that of the failure which ended the run
 	}
+	s.reload(s.state.Now)
 	again, err := s.program.Next(s.Context(), s.state)
 	require.NoError(s, err)
 	require.Equal(s, workflow.Decision{Finish: f}, again)

@@ -56,8 +56,14 @@ type ResultError struct {
 // stands as body_base64, and a body over 256 KiB is cut to text, with
 // body_truncated: true.
 func (p *Program) Settle(task Task, s *State, result Result) meshhook.Step {
+	s.load()
+	delete(s.Underway, task.Step.ID)
+	return s.put(p.settle(task, s, result))
+}
+
+func (p *Program) settle(task Task, s *State, result Result) meshhook.Step {
 	record := task.Step
-	step := p.byID[record.ID]
+	step := p.stepOf(record.ID)
 	if step == nil {
 		return s.fail(record, meshhook.FailedDefinition, "the workflow has no step %s", record.ID)
 	}

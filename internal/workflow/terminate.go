@@ -23,7 +23,7 @@ func terminateFields() []field[terminate] {
 	}
 }
 
-func readTerminate(c *checker, n *node) work {
+func readTerminate(c *checker, n *node, _ *stepDraft) work {
 	w := &terminate{}
 	readFields(c, n, "terminate", terminateFields(), w)
 	if m := n.get("message"); m != nil && !w.failed {
@@ -48,10 +48,10 @@ func readTerminateMessage(c *checker, n *node, w *terminate) {
 	}
 }
 
-func (w *terminate) begin(t *turn, s *Step, record meshhook.Step) (meshhook.Step, *Task) {
+func (w *terminate) begin(t *turn, f frame, s *Step, record meshhook.Step) (meshhook.Step, *Task) {
 	record.Attempt++
 	if w.output != nil {
-		value, err := w.output.Render(t.ctx, t.scope())
+		value, err := w.output.Render(t.ctx, f.scope())
 		if err == nil {
 			record.Output, err = encodeJSON(value)
 		}
@@ -65,7 +65,7 @@ func (w *terminate) begin(t *turn, s *Step, record meshhook.Step) (meshhook.Step
 	message := "the step " + s.ID + " ended the run as failed"
 	if w.message != nil {
 		var err error
-		if message, err = w.message.Render(t.ctx, t.scope()); err != nil {
+		if message, err = w.message.Render(t.ctx, f.scope()); err != nil {
 			return t.fail(record, meshhook.FailedExpression, "terminate: message: %v", err), nil
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // transform makes a value of the context. Its output is that value.
 type transform struct{ expression *expr.Program }
 
-func readTransform(c *checker, n *node) work {
+func readTransform(c *checker, n *node, _ *stepDraft) work {
 	if n.kind == mapping || n.kind == list {
 		c.at(n, "transform wants an expression, but is %s; put quotes around it", n.kind)
 		return nil
@@ -16,9 +16,9 @@ func readTransform(c *checker, n *node) work {
 	return transform{c.expression(n, "transform")}
 }
 
-func (w transform) begin(t *turn, _ *Step, record meshhook.Step) (meshhook.Step, *Task) {
+func (w transform) begin(t *turn, f frame, _ *Step, record meshhook.Step) (meshhook.Step, *Task) {
 	record.Attempt++
-	value, err := w.expression.One(t.ctx, t.scope())
+	value, err := w.expression.One(t.ctx, f.scope())
 	if err != nil {
 		return t.fail(record, meshhook.FailedExpression, "transform: %v", err), nil
 	}

@@ -1,8 +1,8 @@
 package workflow
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"net/url"
 	"slices"
@@ -12,6 +12,33 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// turn is one call of Next.
+type turn struct {
+	ctx     context.Context
+	program *Program
+	state   *State
+
+	decision   Decision
+	wake       time.Time
+	waitingFor meshhook.WaitingFor
+	names      *names // of the top
+}
+
+func newTurn(ctx context.Context, p *Program, s *State) *turn {
+	s.load()
+	return &turn{ctx: ctx, program: p, state: s}
+}
+
+// full tells whether the decision has as many records as it may.
+func (t *turn) full() bool { return len(t.decision.Steps)+len(t.decision.Perform) >= maxDecided }
+
+// wakeAt notes a time at which the run must be looked at; zero is none.
+func (t *turn) wakeAt(at time.Time) {
+	if !at.IsZero() && (t.wake.IsZero() || at.Before(t.wake)) {
+		t.wake = at
+	}
+}
+
 // deadline is when the run's time is up; zero is never.
 func (p *Program) deadline(s *State) time.Time {
 	if p.definition.Timeout == 0 || s.Run.StartedAt == nil {
@@ -20,43 +47,88 @@ func (p *Program) deadline(s *State) time.Time {
 	return s.Run.StartedAt.Add(p.definition.Timeout)
 }
 
+// deadline is when the step's own time is up; zero is never.
+func (s *Step) deadline(record meshhook.Step) time.Time {
+	if s.Timeout == 0 {
+		return time.Time{}
+	}
+	return record.StartedAt.Add(s.Timeout)
+}
+
 // left returns how much time the step's own timeout leaves.
 func (s *Step) left(record meshhook.Step, now time.Time) time.Duration {
 	if s.Timeout == 0 {
 		return math.MaxInt64
 	}
-	return record.StartedAt.Add(s.Timeout).Sub(now)
+	return s.deadline(record).Sub(now)
 }
 
-// late tells whether the run's time is up.
-func (t *turn) late() bool {
-	deadline := t.program.deadline(t.state)
-	return !deadline.IsZero() && !t.state.Now.Before(deadline)
+// frame is where a step stands: in the workflow itself, or in an item of a foreach.
+type frame struct {
+	*names
+	// parent is the record that the steps are nested in.
+	parent string
 }
 
-// scope returns what expressions see: event, run, secrets and steps.
-func (t *turn) scope() map[string]any {
-	if t.context != nil {
-		return t.context
+// names is what expressions see at the top, or in an item of a foreach.
+type names struct {
+	turn   *turn
+	prefix string // before the ids of the records: each[3].
+	block  *Block // whose steps, and those in their branches, are seen
+	outer  *names // of an item: what is seen around its foreach
+	item   any
+	index  int
+
+	context map[string]any // made when first asked for
+	outputs map[string]any // the part of it that grows: steps
+}
+
+// top returns the frame of the workflow's own steps.
+func (t *turn) top() frame {
+	if t.names == nil {
+		t.names = &names{turn: t, block: &t.program.definition.Block}
 	}
-	secrets := make(map[string]any, len(t.state.Secrets))
-	for name, secret := range t.state.Secrets {
-		secrets[name] = secret.Reveal()
+	return frame{names: t.names}
+}
+
+// scope returns the context of expressions: event, run, secrets and steps, and in
+// an item of a foreach, item and index.
+func (n *names) scope() map[string]any {
+	if n.context != nil {
+		return n.context
 	}
-	steps := make(map[string]any, len(t.program.steps))
-	for _, s := range t.program.steps {
-		if record, ok := t.record(s.ID); ok && record.Status.Ended() {
-			steps[s.ID] = t.state.output(record)
+	t := n.turn
+	outputs := map[string]any{}
+	n.context = map[string]any{}
+	if n.outer != nil {
+		for key, value := range n.outer.scope() {
+			n.context[key] = value
+		}
+		for id, output := range n.outer.outputs {
+			outputs[id] = output
+		}
+		n.context["item"], n.context["index"] = n.item, n.index
+	} else {
+		secrets := make(map[string]any, len(t.state.Secrets))
+		for name, secret := range t.state.Secrets {
+			secrets[name] = secret.Reveal()
+		}
+		n.context["event"], n.context["run"], n.context["secrets"] = t.state.eventContext(), runContext(&t.state.Run), secrets
+	}
+	for _, s := range n.block.visible {
+		if record, known := t.state.Steps[n.prefix+s.ID]; known && record.Status.Ended() {
+			outputs[s.ID] = t.state.output(record)
 		}
 	}
-	t.outputs = steps
-	t.context = map[string]any{
-		"event":   t.state.eventContext(),
-		"run":     runContext(&t.state.Run),
-		"secrets": secrets,
-		"steps":   steps,
+	n.context["steps"], n.outputs = outputs, outputs
+	return n.context
+}
+
+// publish lets expressions see a step that has ended.
+func (n *names) publish(id string, record meshhook.Step) {
+	if n.context != nil {
+		n.outputs[id] = n.turn.state.output(record)
 	}
-	return t.context
 }
 
 // eventContext returns `event`, parsed when it is first asked for.
@@ -77,34 +149,12 @@ func (s *State) output(record meshhook.Step) any {
 	if output, ok := s.outputs[record.ID]; ok {
 		return output
 	}
-	if s.outputs == nil {
-		s.outputs = map[string]any{}
-	}
 	s.outputs[record.ID] = stepContext(record)
 	return s.outputs[record.ID]
 }
 
-// end returns the record of a step that has ended now.
-func (t *turn) end(record meshhook.Step, status meshhook.StepStatus, output json.RawMessage) meshhook.Step {
-	return t.state.end(record, status, output)
-}
-
-// fail returns the record of a step that has failed now.
-func (t *turn) fail(record meshhook.Step, reason meshhook.FailureReason, format string, args ...any) meshhook.Step {
-	return t.state.fail(record, reason, format, args...)
-}
-
-func (s *State) end(record meshhook.Step, status meshhook.StepStatus, output json.RawMessage) meshhook.Step {
-	now := s.Now
-	record.Status, record.Output = status, output
-	record.NextAt, record.FinishedAt = nil, &now
-	return record
-}
-
-func (s *State) fail(record meshhook.Step, reason meshhook.FailureReason, format string, args ...any) meshhook.Step {
-	record.Error = &meshhook.Failure{Reason: reason, Message: s.mask(fmt.Sprintf(format, args...)), Step: record.ID}
-	return s.end(record, meshhook.StepFailed, record.Output)
-}
+// maskJSON hides the values of secrets in what is recorded.
+func (s *State) maskJSON(text json.RawMessage) json.RawMessage { return text }
 
 // mask hides the values of secrets in a message, in the spellings that they
 // have in URLs and quotes, too. Values of fewer than four bytes are left: to
