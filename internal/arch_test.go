@@ -52,13 +52,14 @@ var law = []row{
 	{"lane", only("meshhook"), toolReason},
 	{"limit", only("meshhook"), toolReason},
 	{"loop", only("meshhook", "backoff"), toolReason},
+	{"mask", only("meshhook"), toolReason},
 	{"schema", only("meshhook", "content"), toolReason},
 	{"seal", only("meshhook"), toolReason},
 	{"signature", only("meshhook", "spelling"), toolReason},
 	{"spelling", only(), toolReason},
 
 	// The language.
-	{"workflow", only("meshhook", "content", "expr", "backoff", "spelling"), "deciding what comes next is pure: no database, no network, no clock"},
+	{"workflow", only("meshhook", "content", "expr", "backoff", "mask", "spelling"), "deciding what comes next is pure: no database, no network, no clock"},
 
 	// Stages, in the order data takes. Between two stages lies a committed row.
 	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow", "limit"), stageReason},
