@@ -79,7 +79,7 @@ func TestNext_Context(t *testing.T) {
 		".": {func(*workflow.State) {}, `{"event":{"body":{"id":9007199254740993,"name":"Octo Cat"},"body_base64":null,"body_text":null,` +
 			`"content_type":null,"headers":{},"id":null,"method":null,"path":null,"query":{},"received_at":"2026-01-02T03:04:04.000Z"},` +
 			`"run":{"attempt":1,"id":"01890a5d-ac96-774b-bcce-b302099a8057","started_at":"2026-01-02T03:04:05.000Z","version":3,"workflow":"x"},` +
-			`"secrets":{"token":"s3cret/+ value"},"steps":{}}`},
+			`"secrets":{"token":"••••••"},"steps":{}}`},
 		".run.started_at":                 {func(s *workflow.State) { s.Run.StartedAt = nil }, "null"},
 		"[.event.body, .event.body_text]": {func(s *workflow.State) { s.Run.Input = []byte("hello") }, `[null,"hello"]`},
 		"[.event.method, .event.body_text]": {func(s *workflow.State) {

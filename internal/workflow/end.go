@@ -89,21 +89,21 @@ func (s *State) end(record meshhook.Step, status meshhook.StepStatus, output jso
 }
 
 func (s *State) fail(record meshhook.Step, reason meshhook.FailureReason, format string, args ...any) meshhook.Step {
-	record.Error = &meshhook.Failure{Reason: reason, Message: s.mask(fmt.Sprintf(format, args...)), Step: record.ID}
+	record.Error = &meshhook.Failure{Reason: reason, Message: s.masker.Text(fmt.Sprintf(format, args...)), Step: record.ID}
 	return s.end(record, meshhook.StepFailed, record.Output)
 }
 
 // put takes a record into the state, without the secrets in it. What a later step
 // sees is what is recorded, so that a run that goes on after a crash sees the same.
 func (s *State) put(record meshhook.Step) meshhook.Step {
-	record.Input, record.Output = s.maskJSON(record.Input), s.maskJSON(record.Output)
+	record.Input, record.Output = s.masker.JSON(record.Input), s.masker.JSON(record.Output)
 	s.Steps[record.ID] = record
 	return record
 }
 
 // masked is an error whose text shows no secret.
 func (s *State) masked(err error) error {
-	return meshhook.Errorf(meshhook.ErrorCode(err), "%s", s.mask(err.Error()))
+	return meshhook.Errorf(meshhook.ErrorCode(err), "%s", s.masker.Text(err.Error()))
 }
 
 // isItem tells whether an id is that of an item: each[3].

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/expr"
+	"github.com/profullstack/meshhook/internal/mask"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -118,6 +120,7 @@ func (s *State) load() {
 		return
 	}
 	s.loaded, s.items, s.outputs = true, map[string]*items{}, map[string]any{}
+	s.masker = mask.New(slices.Collect(maps.Values(s.Secrets)))
 	begun := map[string]bool{}
 	for id, record := range s.Steps {
 		if record.Kind == KindTerminate && (&Step{Kind: KindTerminate}).terminates(record) {

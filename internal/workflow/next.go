@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/profullstack/meshhook/internal/mask"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -34,6 +35,7 @@ type State struct {
 	outputs    map[string]any // of steps that have ended, parsed once
 	items      map[string]*items
 	terminated *meshhook.Step // the record of the terminate step that ended the run
+	masker     *mask.Masker   // of Secrets; nil where there are none
 	loaded     bool
 }
 

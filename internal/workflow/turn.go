@@ -2,11 +2,7 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"math"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -151,32 +147,4 @@ func (s *State) output(record meshhook.Step) any {
 	}
 	s.outputs[record.ID] = stepContext(record)
 	return s.outputs[record.ID]
-}
-
-// maskJSON hides the values of secrets in what is recorded.
-func (s *State) maskJSON(text json.RawMessage) json.RawMessage { return text }
-
-// mask hides the values of secrets in a message, in the spellings that they
-// have in URLs and quotes, too. Values of fewer than four bytes are left: to
-// hide "1" everywhere would hide the message.
-func (s *State) mask(message string) string {
-	var spellings []string
-	for _, secret := range s.Secrets {
-		value := secret.Reveal()
-		if len(value) < 4 {
-			continue
-		}
-		quoted, err := encodeJSON(value)
-		if err == nil {
-			spellings = append(spellings, string(quoted[1:len(quoted)-1]))
-		}
-		spellings = append(spellings, value, url.QueryEscape(value), url.PathEscape(value))
-	}
-	// The longest first, so that a value which is part of another leaves nothing.
-	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(spellings))
-	for _, spelling := range spellings {
-		pairs = append(pairs, spelling, meshhook.Mask)
-	}
-	return strings.NewReplacer(pairs...).Replace(message)
 }
