@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -22,11 +19,16 @@ type checker struct {
 	uses     []use // what the expressions of the step at hand read
 	steps    int   // how many were read
 	nesting  int   // of the block at hand
+
+	counted []string      // the lines as the parser counts them; see lines
+	marks   map[int][]int // of its long lines, where characters stand; see column
 }
 
 // problem notes a problem at a place of the file.
 func (c *checker) problem(line, column int, format string, args ...any) {
-	c.problems = append(c.problems, Problem{c.file, line, column, fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, Problem{
+		File: c.file, Line: line, Column: column, Message: fmt.Sprintf(format, args...), Source: c.line(line),
+	})
 }
 
 // at notes a problem of a node.
@@ -34,41 +36,12 @@ func (c *checker) at(n *node, format string, args ...any) {
 	c.problem(n.line, n.column, format, args...)
 }
 
-// inside notes a problem at a byte offset of a node's text. Where the text
-// does not stand in the file as it is (escapes, folded lines), the problem is
-// put at the node's beginning.
+// inside notes a problem at a byte offset of a node's text: at the line and
+// column of the file that say this byte, though they may spell it as an escape or
+// stand on another line.
 func (c *checker) inside(n *node, offset int, format string, args ...any) {
-	line, column := n.line, n.column
-	before := n.scalar[:min(max(offset, 0), len(n.scalar))]
-	switch {
-	case n.style&yaml.LiteralStyle != 0:
-		if l := n.line + 1 + strings.Count(before, "\n"); l-c.line0 <= len(c.source) {
-			shown := c.source[l-c.line0-1]
-			full, _, _ := strings.Cut(n.scalar[strings.LastIndexByte(before, '\n')+1:], "\n")
-			if indent := strings.Index(shown, full); indent >= 0 {
-				line, column = l, indent+len(before)-strings.LastIndexByte(before, '\n')
-			}
-		}
-	case n.style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
-		if c.stands(n, 1) {
-			column += 1 + len(before)
-		}
-	default:
-		if c.stands(n, 0) {
-			column += len(before)
-		}
-	}
+	line, column := c.find(n, offset)
 	c.problem(line, column, format, args...)
-}
-
-// stands tells whether a node's text stands in the file letter for letter, so
-// many bytes after the node's beginning.
-func (c *checker) stands(n *node, skip int) bool {
-	row := n.line - c.line0 - 1
-	if row < 0 || row >= len(c.source) || n.column-1+skip > len(c.source[row]) {
-		return false
-	}
-	return strings.HasPrefix(c.source[row][n.column-1+skip:], n.scalar)
 }
 
 // field is one key of a mapping: its name, whether it must be there, and how

@@ -152,7 +152,7 @@ func (c *checker) syntax(err error) {
 
 // node converts one YAML node and what is below it.
 func (b *builder) node(y *yaml.Node, depth int) (*node, error) {
-	n := &node{line: b.line0 + y.Line, column: y.Column, style: y.Style}
+	n := &node{line: b.line0 + y.Line, column: b.column(y), style: y.Style}
 	if err := b.count(n, depth); err != nil {
 		return nil, err
 	}
@@ -269,7 +269,7 @@ func (b *builder) key(y *yaml.Node, depth int) (*node, error) {
 		return b.node(y, depth)
 	}
 	b.nodes++ // checked with the value that follows
-	return &node{kind: text, scalar: y.Value, line: b.line0 + y.Line, column: y.Column, style: y.Style}, nil
+	return &node{kind: text, scalar: y.Value, line: b.line0 + y.Line, column: b.column(y), style: y.Style}, nil
 }
 
 // jsonNumber is the grammar of numbers of RFC 8259, section 6.

@@ -29,7 +29,7 @@ func Parse(file string, src []byte) (*Definition, error) {
 		return nil, err
 	}
 	if n := len(documents); n > 1 {
-		return nil, Problems{{file, 1, 1, "one workflow is wanted here, but the file holds several, parted by ---"}}.asError()
+		return nil, Problems{{File: file, Line: 1, Column: 1, Message: "one workflow is wanted here, but the file holds several, parted by ---"}}.asError()
 	}
 	return documents[0].Definition, nil
 }
@@ -50,7 +50,7 @@ func ParseAll(file string, src []byte) ([]*Document, error) {
 		refused = "the file holds more than 100 workflows"
 	}
 	if refused != "" {
-		return nil, Problems{{file, 1, 1, refused}}.asError()
+		return nil, Problems{{File: file, Line: 1, Column: 1, Message: refused}}.asError()
 	}
 
 	var documents []*Document

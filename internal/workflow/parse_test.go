@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -266,6 +267,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &a [*a]\n<<: [1]\n? {x: y}\n: !t z\n---\n%YAML 1.1\n---\n...\n")
 	f.Add("name: x\nsteps:\n- {id: a, needs: [b], terminate: {status: failed, message: m, output: 1e999}}\n- id: b\n  transform: |2\n     (\n")
 	f.Add("\"\\u0000\": >-\n  x\n\n  y\n'': 0x10\n~: .nan\n")
+	f.Add("name: x\nsteps:\n- id: a\n  transform: !!str &x \"ä\\u00e4\\\n  \\ud83d | | '\"\n- id: b\n  if: >1\n    é\n\n     | |\n  transform: 'a'' ('\r\n")
 	f.Fuzz(func(t *testing.T, src string) {
 		documents, err := workflow.ParseAll("f.yaml", []byte(src))
 		breaks := 0 // YAML's lines end with all of these
@@ -279,6 +281,10 @@ func FuzzParse(f *testing.F) {
 				require.Positive(t, p.Line)
 				require.Positive(t, p.Column)
 				require.LessOrEqual(t, p.Line, breaks+1)
+				if p.Source != "" {
+					require.LessOrEqual(t, p.Column, len(p.Source)+1)
+					require.True(t, p.Column > len(p.Source) || utf8.RuneStart(p.Source[p.Column-1]))
+				}
 			}
 			return
 		}

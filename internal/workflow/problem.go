@@ -21,6 +21,9 @@ type Problem struct {
 	Line    int
 	Column  int
 	Message string
+	// Source is the text of the line, without its end; "" where it is not known.
+	// No message holds it: whoever shows a problem to a person may show it below.
+	Source string
 }
 
 // Place returns file:line:column, which editors and terminals make a link of.
@@ -42,6 +45,24 @@ func (ps Problems) Error() string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Quote sets the Source of each problem from the text of its file. Warnings need
+// it: a Definition does not keep the document.
+func (ps Problems) Quote(src []byte) {
+	if len(ps) == 0 {
+		return
+	}
+	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
+	if hasOddBreak(text) {
+		return // by which lines YAML counted, depends on the document
+	}
+	lines := strings.Split(text, "\n")
+	for i := range ps {
+		if row := ps[i].Line - 1; row >= 0 && row < len(lines) {
+			ps[i].Source = lines[row]
+		}
+	}
 }
 
 // asError makes the one error of all the problems: its message is the first of
