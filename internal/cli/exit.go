@@ -75,7 +75,7 @@ func (a *app) explain(err error) {
 	if problems, ok := errors.AsType[workflow.Problems](err); ok {
 		// file:line:column comes first, where editors and terminals look for it.
 		for _, p := range problems {
-			fmt.Fprintln(a.Err, tail.Clean(p.String()))
+			a.showProblem("", p)
 		}
 		return
 	}
@@ -83,9 +83,11 @@ func (a *app) explain(err error) {
 		fmt.Fprintln(a.Err, "error: "+tail.Clean(line))
 	}
 	if syntax, ok := errors.AsType[*expr.SyntaxError](err); ok {
-		for line := range strings.SplitSeq(syntax.Caret(), "\n") {
-			fmt.Fprintln(a.Err, "  "+tail.Clean(line))
-		}
+		a.showSyntax(syntax)
+		return
+	}
+	if failed, ok := errors.AsType[*expr.EvalError](err); ok {
+		a.showFailed(failed)
 		return
 	}
 	if e, ok := errors.AsType[*meshhook.Error](err); ok {

@@ -89,7 +89,7 @@ func outcome(applied meshhook.Applied) string {
 // error that lists it all; what is doubtful is said on the way.
 func (a *app) readWorkflows(files []string) ([]*workflow.Document, error) {
 	var documents []*workflow.Document
-	var problems workflow.Problems
+	var problems, doubts workflow.Problems
 	for _, name := range files {
 		src, err := a.readFile(name)
 		if err != nil {
@@ -104,13 +104,18 @@ func (a *app) readWorkflows(files []string) ([]*workflow.Document, error) {
 			return nil, err
 		}
 		documents = append(documents, found...)
+		for _, d := range found {
+			warnings := workflow.Problems(d.Definition.Warnings())
+			warnings.Quote(src)
+			doubts = append(doubts, warnings...)
+		}
 	}
 	if len(problems) > 0 {
 		return nil, &meshhook.Error{Code: meshhook.CodeInvalid, Message: problems[0].String(), Err: problems}
 	}
-	for _, d := range documents {
-		for _, w := range d.Definition.Warnings() {
-			a.note("%s: warning: %s", w.Place(), w.Message)
+	for _, w := range doubts {
+		if !a.quiet {
+			a.showProblem("warning: ", w)
 		}
 	}
 	return documents, nil

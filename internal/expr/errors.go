@@ -40,18 +40,13 @@ func (e *SyntaxError) Position() (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// Caret returns two lines: the line of Source that is wrong, and a caret under
-// the place. Tabs are shown as blanks, so that the caret stands where it should.
-func (e *SyntaxError) Caret() string {
-	line, column := e.Position()
-	text := strings.Split(e.Source, "\n")[line-1]
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	return text + "\n" + strings.Repeat(" ", column-1) + "^"
+// Line returns the line of Source that is wrong and the byte in it, from 0, at
+// which the trouble begins: what is needed to show the place to a person.
+func (e *SyntaxError) Line() (text string, at int) {
+	offset := max(0, min(e.Offset, len(e.Source)))
+	start := strings.LastIndexByte(e.Source[:offset], '\n') + 1
+	text, _, _ = strings.Cut(e.Source[start:], "\n")
+	return text, offset - start
 }
 
 // invalid wraps a SyntaxError as the error that users of the product see.

@@ -44,7 +44,7 @@ func TestCompileErrors(t *testing.T) {
 		var syntax *SyntaxError
 		require.ErrorAs(t, err, &syntax)
 		require.Equal(t, c.src, syntax.Source)
-		require.Equal(t, c.caret, syntax.Caret())
+		require.Equal(t, c.caret, caret(syntax))
 	}
 }
 

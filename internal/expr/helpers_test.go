@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
 	"github.com/stretchr/testify/require"
@@ -89,4 +90,11 @@ func runGojq(tb testing.TB, code *gojq.Code, input string) (string, bool) {
 		}
 		results = append(results, v)
 	}
+}
+
+// caret shows the line that is wrong, with a caret under the place.
+func caret(e *SyntaxError) string {
+	text, at := e.Line()
+	text = strings.Map(func(r rune) rune { return max(r, ' ') }, text)
+	return text + "\n" + strings.Repeat(" ", utf8.RuneCountInString(text[:at])) + "^"
 }

@@ -158,7 +158,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			var syntax *SyntaxError
 			require.ErrorAs(t, err, &syntax)
-			require.NotEmpty(t, syntax.Caret())
+			require.NotEmpty(t, caret(syntax))
 			require.NotContains(t, err.Error(), "\n")
 			return
 		}

@@ -85,7 +85,7 @@ func TestTemplateErrors(t *testing.T) {
 	}, failed.Details)
 	var syntax *SyntaxError
 	require.ErrorAs(t, err, &syntax)
-	require.Equal(t, "{{ .x\n^", syntax.Caret())
+	require.Equal(t, "{{ .x\n^", caret(syntax))
 
 	_, err = ParseTemplate("{{ now }}")
 	require.ErrorContains(t, err, `template "{{ now }}": column 4: now is not available`)
@@ -154,7 +154,7 @@ func TestText(t *testing.T) {
 	require.EqualError(t, err, `template "a {{ .b | }}": line 2, column 11: the expression is not complete`)
 	var syntax *SyntaxError
 	require.ErrorAs(t, err, &syntax)
-	require.Equal(t, "  {{ .b | }}\n          ^", syntax.Caret())
+	require.Equal(t, "  {{ .b | }}\n          ^", caret(syntax))
 
 	text, err = ParseText(`{{ .x.y }}`)
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			var syntax *SyntaxError
 			require.ErrorAs(t, err, &syntax)
-			require.NotEmpty(t, syntax.Caret())
+			require.NotEmpty(t, caret(syntax))
 			return
 		}
 		got, err := template.Render(t.Context(), input)
