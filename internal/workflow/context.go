@@ -82,6 +82,28 @@ func headerContext(h http.Header) map[string]any {
 	return headers
 }
 
+// RunContext returns what the expressions of a run see, from its record: `event`,
+// `run`, and `steps` of those that have ended. The event is what started the run;
+// nil for one started by hand. It has no `secrets`: their values are in no
+// record.
+//
+// Each call parses it all anew; keep the result. Expressions do not change it.
+func RunContext(r *meshhook.Run, event *meshhook.Event) map[string]any {
+	steps := make(map[string]any, len(r.Steps))
+	for _, record := range r.Steps {
+		if record.Status.Ended() {
+			steps[record.ID] = stepContext(record)
+		}
+	}
+	seen := map[string]any{"run": runContext(r), "steps": steps}
+	if event != nil {
+		seen["event"] = EventContext(event)
+	} else {
+		seen["event"] = inputContext(r.Input, r.CreatedAt)
+	}
+	return seen
+}
+
 // runContext returns what expressions see as `run`.
 func runContext(r *meshhook.Run) map[string]any {
 	run := map[string]any{

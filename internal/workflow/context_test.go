@@ -96,3 +96,68 @@ func TestNext_Context(t *testing.T) {
 		})
 	}
 }
+
+// What is tried on a run by hand sees what its steps saw.
+func TestRunContext(t *testing.T) {
+	t.Parallel()
+	event := &meshhook.Event{ID: runID, Method: "POST", ContentType: "application/json", Body: []byte(`{"a":1}`), ReceivedAt: began}
+	records := []meshhook.Step{
+		{ID: "done", Status: meshhook.StepSucceeded, Output: json.RawMessage(`{"n":12345678901234567890}`)},
+		{ID: "skipped", Status: meshhook.StepSkipped},
+		{ID: "wrong", Status: meshhook.StepFailed, Error: &meshhook.Failure{Reason: meshhook.FailedTimeout, Message: "late"}},
+	}
+	p := compile(t, `
+name: x
+steps:
+- {id: done, transform: .}
+- {id: skipped, transform: .}
+- {id: wrong, continue_on_error: true, transform: .}
+- {id: last, transform: "{event, run, steps}"}
+`)
+	for _, event := range []*meshhook.Event{event, nil} {
+		s := state()
+		s.Event, s.Steps = event, map[string]meshhook.Step{}
+		for _, r := range records {
+			s.Steps[r.ID] = r
+		}
+		d := next(t, p, s)
+		require.Len(t, d.Steps, 1)
+		s.Run.Steps = append(records[:3:3], meshhook.Step{ID: "last", Status: meshhook.StepRunning})
+		seen, err := json.Marshal(workflow.RunContext(&s.Run, event))
+		require.NoError(t, err)
+		require.JSONEq(t, string(d.Steps[0].Output), string(seen))
+	}
+}
+
+// A field that is not there is null, and null is false. What cannot be asked of a
+// value fails the step, and says why.
+func TestNext_MissingField(t *testing.T) {
+	t.Parallel()
+	for condition, want := range map[string]meshhook.Step{
+		".event.body.nope":           {Status: meshhook.StepSkipped},
+		".event.body.nope.deep[0]":   {Status: meshhook.StepSkipped},
+		".event.nope.nope":           {Status: meshhook.StepSkipped},
+		".steps.nope.status == 200":  {Status: meshhook.StepSkipped},
+		".event.body.nope == null":   {Status: meshhook.StepSucceeded, Output: json.RawMessage("1")},
+		".event.body.nope // true":   {Status: meshhook.StepSucceeded, Output: json.RawMessage("1")},
+		".event.body.nope | not":     {Status: meshhook.StepSucceeded, Output: json.RawMessage("1")},
+		".event.body.nope > 1":       {Status: meshhook.StepSkipped},
+		"(.event.body.name.x)? == 1": {Status: meshhook.StepSkipped},
+		".event.body.name.x": {Status: meshhook.StepFailed, Error: &meshhook.Failure{
+			Reason: meshhook.FailedExpression, Step: "s",
+			Message: `if: expression ".event.body.name.x": expected an object but got: string ("Octo Cat")`,
+		}},
+		".event.body.nope | startswith(\"x\")": {Status: meshhook.StepFailed, Error: &meshhook.Failure{
+			Reason: meshhook.FailedExpression, Step: "s",
+			Message: `if: expression ".event.body.nope | startswith(\"x\")": startswith("x") cannot be applied to: null`,
+		}},
+	} {
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+			d := next(t, compile(t, "name: x\nsteps:\n- {id: s, if: '"+condition+"', transform: '1'}"), state())
+			require.Len(t, d.Steps, 1)
+			got := d.Steps[0]
+			require.Equal(t, want, meshhook.Step{Status: got.Status, Output: got.Output, Error: got.Error})
+		})
+	}
+}
