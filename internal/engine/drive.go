@@ -159,10 +159,7 @@ func (d *driver) wait(ctx context.Context, wake time.Time) error {
 	}
 	select {
 	case ended := <-d.ended:
-		d.state.Now = d.now()
-		step := d.program.Settle(ended.task, &d.state, ended.result)
-		d.pending.add(step, d.state.Now, ended.result.Status)
-		d.observe(Outcome{Step: step.Kind, Status: string(step.Status), Duration: ended.result.Duration})
+		d.settle(ended)
 		return nil
 	case <-d.answered:
 		return d.hear(ctx)
@@ -170,6 +167,22 @@ func (d *driver) wait(ctx context.Context, wake time.Time) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// settle takes up a task that has ended, and others that have meanwhile: they are
+// recorded together.
+func (d *driver) settle(ended endedTask) {
+	d.state.Now = d.now()
+	for more := true; more; {
+		step := d.program.Settle(ended.task, &d.state, ended.result)
+		d.pending.add(step, d.state.Now, ended.result.Status)
+		d.observe(Outcome{Step: step.Kind, Status: string(step.Status), Duration: ended.result.Duration})
+		select {
+		case ended = <-d.ended:
+		default:
+			more = false
+		}
 	}
 }
 

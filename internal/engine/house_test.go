@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -265,7 +266,13 @@ func (d *daemon) claim(t tester) (more bool) {
 // has ended.
 func (d *daemon) finish(t tester) engine.Outcome {
 	t.Helper()
-	for late := time.Now().Add(patience); time.Now().Before(late); {
+	return d.finishWithin(t, patience)
+}
+
+// finishWithin is finish for what takes its time.
+func (d *daemon) finishWithin(t tester, most time.Duration) engine.Outcome {
+	t.Helper()
+	for late := time.Now().Add(most); time.Now().Before(late); {
 		d.claim(t)
 		select {
 		case o := <-d.runs:
@@ -357,6 +364,29 @@ func (s *sink) keys() map[string]int {
 		keys[h.Key]++
 	}
 	return keys
+}
+
+// counter is a server that keeps nothing of what it was sent.
+type counter struct {
+	url string
+	// count is how many requests came, now how many are there, most how many were
+	// there at once.
+	count, now, most atomic.Int64
+}
+
+func newCounter(t *testing.T) *counter {
+	t.Helper()
+	c := &counter{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) {
+		c.count.Add(1)
+		now := c.now.Add(1)
+		for most := c.most.Load(); now > most && !c.most.CompareAndSwap(most, now); most = c.most.Load() {
+		}
+		c.now.Add(-1)
+	}))
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
 }
 
 // safeBuffer is a bytes.Buffer for several goroutines.

@@ -39,6 +39,9 @@ var planKinds = map[string]struct {
 	"flaky":     {meshhook.StepSucceeded, 2}, // answered 503 at first
 	"bad":       {meshhook.StepFailed, 1},    // answered 404, and continued
 	"fatal":     {meshhook.StepFailed, 1},    // answered 404
+	"delay":     {meshhook.StepSucceeded, 1},
+	"branch":    {meshhook.StepSucceeded, 1}, // with a call in it
+	"foreach":   {meshhook.StepSucceeded, 1}, // of two calls, the second of which is flaky
 }
 
 func drawPlan(t *rapid.T) plan {
@@ -46,7 +49,7 @@ func drawPlan(t *rapid.T) plan {
 	for i := range rapid.IntRange(1, 6).Draw(t, "steps") {
 		s := planned{
 			id:      fmt.Sprintf("s%d", i),
-			kind:    rapid.SampledFrom([]string{"transform", "transform", "good", "good", "flaky", "bad", "fatal"}).Draw(t, "kind"),
+			kind:    rapid.SampledFrom([]string{"transform", "transform", "good", "good", "flaky", "bad", "fatal", "delay", "branch", "foreach", "foreach"}).Draw(t, "kind"),
 			skipped: rapid.IntRange(0, 4).Draw(t, "if") == 0,
 		}
 		for j := range i {
@@ -74,18 +77,28 @@ func (p plan) source(url string) string {
 		sum := "0"
 		for _, j := range s.needs {
 			needs = append(needs, p.steps[j].id)
-			sum += fmt.Sprintf(" + (.steps.%s.sum // 0)", p.steps[j].id)
+			sum += fmt.Sprintf(" + (.steps.%s.sum? // 0)", p.steps[j].id)
 		}
 		fmt.Fprintf(&b, "  - id: %s\n    needs: [%s]\n    if: %t\n", s.id, strings.Join(needs, ", "), !s.skipped)
-		if s.kind == "transform" {
+		call := fmt.Sprintf("- { id: %s_in, http: { url: %q, body: \"{{ %s }}\" } }", s.id, url+"/good", sum)
+		switch s.kind {
+		case "transform":
 			fmt.Fprintf(&b, "    transform: \"{sum: (%s + 1)}\"\n", sum)
-		} else {
+		case "delay":
+			b.WriteString("    delay: { for: 1ms }\n")
+		case "branch":
+			b.WriteString("    branch:\n      - when: false\n        steps: [{ id: " + s.id + "_not, transform: . }]\n      - else:\n          " + call + "\n")
+		case "foreach":
+			b.WriteString("    foreach:\n      in: '\"good\", \"flaky\"'\n      concurrency: 2\n      steps:\n        " +
+				strings.NewReplacer("/good", "/{{ .item }}", " } }", ", retry: { initial: 1ms, jitter: 0 } } }").Replace(call) + "\n")
+		default:
 			fmt.Fprintf(&b, "    continue_on_error: %t\n    http: { url: %q, body: \"{{ %s }}\", retry: { initial: 1ms, jitter: 0 } }\n",
 				s.kind == "bad", url+"/"+s.kind, sum)
 		}
 		all = append(all, s.id)
 	}
-	fmt.Fprintf(&b, "  - { id: end, needs: [%s], terminate: { output: \"{{ .steps | map_values(.sum? // 0) }}\" } }\n", strings.Join(all, ", "))
+	ids := strings.Join(all, ", ")
+	fmt.Fprintf(&b, "  - { id: end, needs: [%[1]s], terminate: { output: \"{{ .steps | {%[1]s} | map_values(.sum? // 0) }}\" } }\n", ids)
 	return b.String()
 }
 
@@ -153,13 +166,13 @@ func (p plan) requireEnd(t *rapid.T, run meshhook.Run, story []string, bodies ma
 		end = "run.failed"
 	}
 	last, _, _ := strings.Cut(story[len(story)-1], " ")
-	require.Equal(t, end, last)
+	require.Equal(t, end, last, "%q %+v", story, run.Error)
 	require.Equal(t, 1, count(story, end), "%q", story)
 	require.Equal(t, 1, count(story, "run.started"), "%q", story)
 	got := outcomes(t, run)
 	sums := []string{}
 	for _, s := range p.steps {
-		p.requireStep(t, s, got[s.id], story, bodies[s.id])
+		p.requireStep(t, s, got[s.id], story, bodies)
 		sums = append(sums, fmt.Sprintf(`"%s":%d`, s.id, s.given))
 	}
 	if !p.fatal {
@@ -168,14 +181,14 @@ func (p plan) requireEnd(t *rapid.T, run meshhook.Run, story []string, bodies ma
 	}
 }
 
-func (p plan) requireStep(t *rapid.T, s planned, got outcome, story, bodies []string) {
+func (p plan) requireStep(t *rapid.T, s planned, got outcome, story []string, all map[string][]string) {
 	t.Helper()
 	began := slices.IndexFunc(story, func(line string) bool { return about(line, s.id) })
 	ended := slices.IndexFunc(story, func(line string) bool { return about(line, s.id) && endsStep(line) })
 	if began < 0 {
 		require.True(t, p.fatal, "%s never began: %q", s.id, story)
 		require.Equal(t, outcome{}, got)
-		require.Empty(t, bodies)
+		require.Empty(t, all[s.id])
 		return
 	}
 	require.GreaterOrEqual(t, ended, 0, "%s did not end: %q", s.id, story)
@@ -194,12 +207,30 @@ func (p plan) requireStep(t *rapid.T, s planned, got outcome, story, bodies []st
 		require.Equal(t, want.status, got.Status)
 		require.GreaterOrEqual(t, got.Attempt, want.attempts)
 	}
+	if p.inside(t, s, story, all) {
+		return
+	}
+	bodies := all[s.id]
 	begun := count(story, "step.started "+s.id+" ")
 	require.LessOrEqual(t, len(bodies), begun, "%s went out before it was recorded: %q", s.id, story)
-	require.Equal(t, !s.skipped && s.kind != "transform", len(bodies) > 0, "%s: %q", s.id, story)
+	require.Equal(t, !s.skipped && s.kind != "transform" && s.kind != "delay", len(bodies) > 0, "%s: %q", s.id, story)
 	for _, body := range bodies {
 		require.Equal(t, fmt.Sprint(s.sum), body)
 	}
+}
+
+// inside checks the calls of a step that holds steps.
+func (p plan) inside(t *rapid.T, s planned, story []string, all map[string][]string) bool {
+	t.Helper()
+	names := map[string][]string{"branch": {s.id + "_in"}, "foreach": {s.id + "[0]." + s.id + "_in", s.id + "[1]." + s.id + "_in"}}[s.kind]
+	for _, name := range names {
+		require.Equal(t, s.skipped, len(all[name]) == 0, "%s: %q", name, story)
+		require.LessOrEqual(t, len(all[name]), count(story, "step.started "+name+" "))
+		for _, body := range all[name] {
+			require.Equal(t, fmt.Sprint(s.sum), body)
+		}
+	}
+	return names != nil
 }
 
 // about tells whether a line of a story is about the step.

@@ -91,7 +91,7 @@ func headerContext(h http.Header) map[string]any {
 func RunContext(r *meshhook.Run, event *meshhook.Event) map[string]any {
 	steps := make(map[string]any, len(r.Steps))
 	for _, record := range r.Steps {
-		if record.Status.Ended() {
+		if record.Status.Ended() && record.Scope() == "" {
 			steps[record.ID] = stepContext(record)
 		}
 	}
