@@ -45,6 +45,7 @@ var law = []row{
 	// Tools: each the sole home of one idea, of use in any program.
 	{"backoff", only("meshhook"), toolReason},
 	{"certs", only("meshhook"), toolReason},
+	{"circuit", only("meshhook", "backoff"), toolReason},
 	{"config", only("meshhook", "spelling"), toolReason},
 	{"content", only("meshhook"), toolReason},
 	{"egress", only("meshhook", "backoff"), toolReason},

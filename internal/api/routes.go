@@ -45,7 +45,7 @@ var (
 		{name: "webhook", kind: "string", help: "Only what the webhook with this path took and started."},
 		{name: "workflow", kind: "string", help: "Only what concerns the workflow of this name."},
 		{name: "status", kind: "string", help: "Only what has this status.", words: statuses()},
-		{name: "kind", kind: "string", help: "Only these kinds, with commas between them: event, run."},
+		{name: "kind", kind: "string", help: "Only these kinds, with commas between them: event, run, circuit."},
 	}
 	auditParameters = []parameter{
 		{name: "actor", kind: "string", help: "Only what this actor changed: cli:USER@HOST or token:NAME."},

@@ -26,9 +26,6 @@ const (
 	streamWrite = 30 * time.Second
 )
 
-// kinds are the nouns that can be followed.
-func kinds() []string { return []string{"event", "run"} }
-
 // statuses are those of events, runs and steps, each once.
 func statuses() []string {
 	all := append(words(meshhook.EventStatuses()), words(meshhook.RunStatuses())...)
@@ -52,8 +49,8 @@ func (c *call) following() (o tail.Options, err error) {
 	if text := c.query.Get("kind"); text != "" {
 		o.Filter.Kinds = strings.Split(text, ",")
 		for _, kind := range o.Filter.Kinds {
-			if !slices.Contains(kinds(), kind) {
-				return o, malformed("kind=%s cannot be; use %s, with commas between them", clip(text), strings.Join(kinds(), ", "))
+			if !slices.Contains(meshhook.EntryNouns(), kind) {
+				return o, malformed("kind=%s cannot be; use %s, with commas between them", clip(text), strings.Join(meshhook.EntryNouns(), ", "))
 			}
 		}
 	}

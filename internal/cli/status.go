@@ -31,6 +31,9 @@ func runStatus(ctx context.Context, a *app) error {
 		if status.Daemons == nil {
 			status.Daemons = []meshhook.Daemon{}
 		}
+		if status.Circuits == nil {
+			status.Circuits = []meshhook.Circuit{}
+		}
 		return a.print(status, func(w io.Writer) error { return writeStatus(a, w, s.config.Project, status) })
 	})
 }
@@ -54,7 +57,22 @@ func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) er
 		f.add("daemon", fmt.Sprintf("%s, pid %d, %s, version %s, up %s", d.Host, d.PID, strings.Join(d.Roles, "+"), d.Version,
 			time.Since(d.StartedAt).Round(time.Second)))
 	}
+	for i := range status.Circuits {
+		f.add("circuit", circuitText(&status.Circuits[i], time.Now()))
+	}
 	return a.writeTable(w, &f.table)
+}
+
+// circuitText says how a circuit that is not closed stands.
+func circuitText(c *meshhook.Circuit, now time.Time) string {
+	state, next := "open", "tried again by the next call"
+	switch wait := c.RetryAt.Sub(now).Round(time.Second); {
+	case c.State == meshhook.CircuitHalfOpen:
+		state, next = "half open", "one call is trying it again"
+	case wait > 0:
+		next = "tried again in " + wait.String()
+	}
+	return fmt.Sprintf("%s %s, %d failures (%s), %s", c.Host, state, c.Failures, c.Reason, next)
 }
 
 // countsText says how many things are in each state, in the order of states.

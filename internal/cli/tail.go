@@ -43,17 +43,14 @@ a pipe or with --plain, one JSON object a line with --json. It reconnects by its
 	flags.StringVar(&o.webhook, "webhook", "", "only what the webhook with this `path` took and started")
 	flags.StringVar(&o.workflow, "workflow", "", "only what concerns the workflow of this `name`")
 	addChoice(cmd, &o.status, "status", "only what has this status", statuses())
-	flags.StringSliceVar(&o.kinds, "kind", nil, "only these `kinds`, with commas between them: event, run")
+	flags.StringSliceVar(&o.kinds, "kind", nil, "only these `kinds`, with commas between them: event, run, circuit")
 	addDuration(flags, &o.since, "since", "begin this `duration` ago, like 10m")
 	flags.BoolVar(&o.plain, "plain", false, "print lines, on a terminal too")
 	completeFlag(cmd, "webhook", a.names(webhookNames))
 	completeFlag(cmd, "workflow", a.names(workflowNames))
-	completeFlag(cmd, "kind", cobra.FixedCompletions(kinds(), cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "kind", cobra.FixedCompletions(meshhook.EntryNouns(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
-
-// kinds are the nouns that can be watched.
-func kinds() []string { return []string{"event", "run"} }
 
 // statuses are those of events, runs and steps, each once.
 func statuses() (all []string) {
@@ -73,8 +70,8 @@ func statuses() (all []string) {
 
 func runTail(ctx context.Context, a *app, o *tailOptions) error {
 	for _, kind := range o.kinds {
-		if !slices.Contains(kinds(), kind) {
-			return usageError("--kind %q cannot be; use %s", kind, orList(kinds()))
+		if !slices.Contains(meshhook.EntryNouns(), kind) {
+			return usageError("--kind %q cannot be; use %s", kind, orList(meshhook.EntryNouns()))
 		}
 	}
 	if a.output == "yaml" || a.output == "json" && o.plain {

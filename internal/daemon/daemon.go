@@ -16,6 +16,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/certs"
+	"github.com/profullstack/meshhook/internal/circuit"
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/engine"
@@ -67,6 +68,8 @@ type Daemon struct {
 	// hangup has the files read again.
 	hangup *loop.Bell
 	engine *engine.Engine
+	// circuits keep calls from hosts that fail.
+	circuits *circuit.Breaker
 	// known is the version of the configuration that the caches hold.
 	known   atomic.Int64
 	servers []*server
@@ -168,10 +171,12 @@ func (d *Daemon) wire(ctx context.Context) error {
 		MaxInFlight: d.config.Ingress.MaxInFlight, MaxBuffered: int64(d.config.Ingress.MaxBuffered), Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,
 		Counters: d.limits, FailedVerifications: senders(d.config.Limits.FailedVerifications), UnknownPaths: senders(d.config.Limits.UnknownPaths),
 	})
+	d.circuits = circuit.New(circuit.Options{Store: d.db, Observe: d.metrics.circuit, OnError: d.circuitFailed})
 	d.engine = engine.New(engine.Options{
-		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
+		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Circuits: d.circuits,
+		Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
 	})
-	d.metrics.watch(d.engine.Active)
+	d.metrics.watch(d.engine.Active, d.circuits.Open)
 	if d.api, err = d.newAPI(); err != nil { //nolint:contextcheck // a request brings a context of its own
 		return err
 	}
@@ -218,6 +223,12 @@ func (d *Daemon) leave(ctx context.Context) error {
 func (d *Daemon) limitFailed(err error) {
 	d.metrics.limitFailures.Inc()
 	d.log.Debug("a rate limit could not be kept in the database", "error", err)
+}
+
+// circuitFailed says that a circuit could not be turned. The host is called on, or
+// left alone for longer.
+func (d *Daemon) circuitFailed(err error) {
+	d.log.Warn("a circuit could not be opened or closed", "error", err)
 }
 
 // senders is the limit for single addresses that the configuration names.

@@ -121,6 +121,8 @@ func TestADaemonServesHealthAndMetrics(t *testing.T) {
 	_, text := get(t, d.Addr("admin"), "/metrics")
 	require.Contains(t, text, `meshhook_events_total{result="not_found",webhook=""} 2`)
 	require.Contains(t, text, "meshhook_runs_active 0")
+	require.Contains(t, text, "meshhook_circuits_open 0")
+	require.Contains(t, text, `meshhook_circuit_transitions_total{to="half_open"} 0`)
 	require.Contains(t, text, "meshhook_schema_mismatches_total 0")
 }
 

@@ -53,6 +53,7 @@ func (d *Daemon) loops() []*loop.Loop {
 			&loop.Loop{Name: "runs", Bell: d.engine.Bell().C(), Every: poll, Work: d.engine.Claim},
 			&loop.Loop{Name: "sleeping runs", Every: poll, Work: d.engine.Poll},
 			&loop.Loop{Name: "leases", Bell: d.bell(postgres.BellControl).C(), Every: poll, Work: d.engine.Heartbeat},
+			&loop.Loop{Name: "circuits", Bell: d.bell(postgres.BellCircuits).C(), Every: poll, Work: d.circuits.Refresh},
 		)
 	}
 	for _, l := range list {

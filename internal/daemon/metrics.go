@@ -8,6 +8,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/ingress"
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // metrics is what /metrics shows. Names follow Prometheus' conventions: base
@@ -22,6 +23,7 @@ type metrics struct {
 	stepTime *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 	schemas  prometheus.Counter
+	circuits *prometheus.CounterVec
 	// limitFailures is what the database could not keep of rate limits.
 	limitFailures prometheus.Counter
 }
@@ -54,20 +56,28 @@ func newMetrics() *metrics {
 		schemas: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "meshhook_schema_mismatches_total", Help: "Times that the engines that check payloads did not agree, or failed.",
 		}),
+		circuits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "meshhook_circuit_transitions_total", Help: "Turns of circuits that this daemon made, by the state after them.",
+		}, []string{"to"}),
 		limitFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "meshhook_limit_failures_total", Help: "Requests counted against a rate limit by this daemon alone, since the database could not.",
 		}),
 	}
-	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas, m.limitFailures,
+	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas, m.circuits, m.limitFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, state := range meshhook.CircuitStates() {
+		m.circuits.WithLabelValues(string(state)) // shown before the first one, so that rates see it
+	}
 	return m
 }
 
-// watch shows the number of runs under way.
-func (m *metrics) watch(active func() int) {
+// watch shows the numbers of runs under way and of circuits that are not closed.
+func (m *metrics) watch(active, open func() int) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "meshhook_runs_active", Help: "Runs that this daemon drives right now.",
-	}, func() float64 { return float64(active()) }))
+	}, func() float64 { return float64(active()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "meshhook_circuits_open", Help: "Circuits, of all projects, that this daemon knows to be open or half open.",
+	}, func() float64 { return float64(open()) }))
 }
 
 // watchCertificate shows when the certificate of the public listener ends.
@@ -96,5 +106,7 @@ func (m *metrics) loopFailed(name string) func(error) {
 	counter := m.failures.WithLabelValues(name)
 	return func(error) { counter.Inc() }
 }
+
+func (m *metrics) circuit(to meshhook.CircuitState) { m.circuits.WithLabelValues(string(to)).Inc() }
 
 func (m *metrics) schemaMismatch(string) { m.schemas.Inc() }

@@ -72,6 +72,8 @@ type Options struct {
 	Owner  meshhook.ID
 	Egress *egress.Client
 	Log    *slog.Logger
+	// Circuits are asked before each call; nil allows all of them.
+	Circuits Circuits
 	// Concurrency bounds the runs that are driven at once; 0 takes 64.
 	Concurrency int
 	// Observe is told every outcome; nil for nobody.
@@ -83,6 +85,7 @@ type Engine struct {
 	store       Store
 	owner       meshhook.ID
 	egress      *egress.Client
+	circuits    Circuits
 	log         *slog.Logger
 	concurrency int
 	observe     func(Outcome)
@@ -120,8 +123,11 @@ func New(o Options) *Engine {
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
+	if o.Circuits == nil {
+		o.Circuits = noCircuits{}
+	}
 	return &Engine{
-		store: o.Store, owner: o.Owner, egress: o.Egress, log: o.Log, concurrency: o.Concurrency, observe: o.Observe,
+		store: o.Store, owner: o.Owner, egress: o.Egress, circuits: o.Circuits, log: o.Log, concurrency: o.Concurrency, observe: o.Observe,
 		programs: newPrograms(o.Store), vaults: newVaults(o.Store), wake: loop.NewBell(),
 		held: map[meshhook.ID]*hold{},
 	}

@@ -16,6 +16,21 @@ import (
 // output keeps of it.
 const maxReply = 256 << 10
 
+// Circuits keep calls from hosts that fail.
+type Circuits interface {
+	// Allow tells whether the project may call the URL now: then report is called
+	// once, with what came of it; otherwise refused says why not.
+	Allow(ctx context.Context, project meshhook.ID, url string) (report func(meshhook.CallOutcome), refused *meshhook.CircuitRefusal)
+}
+
+// noCircuits allow every call.
+type noCircuits struct{}
+
+// Allow allows the call.
+func (noCircuits) Allow(context.Context, meshhook.ID, string) (func(meshhook.CallOutcome), *meshhook.CircuitRefusal) {
+	return func(meshhook.CallOutcome) {}, nil
+}
+
 // begin performs a task beside the others under way.
 func (d *driver) begin(ctx context.Context, task workflow.Task) {
 	go func() {
@@ -38,9 +53,18 @@ func (d *driver) call(ctx context.Context, call workflow.HTTPCall) (result workf
 			}}
 		}
 	}()
+	report, refused := d.circuits.Allow(ctx, d.claim.Run.ProjectID, call.URL)
+	if refused != nil {
+		return workflow.Result{Duration: time.Since(begin), RetryAfter: refused.Wait, Err: &workflow.ResultError{
+			Reason: meshhook.FailedCircuitOpen, Message: refused.Message(), Temporary: true,
+		}}
+	}
+	var outcome meshhook.CallOutcome
+	defer func() { report(outcome) }() // after a panic, too: a probe must be given back
 	reply, err := d.egress.Do(ctx, egress.Call{
 		Method: call.Method, URL: call.URL, Header: call.Header, Body: call.Body, Timeout: call.Timeout, MaxReply: maxReply,
 	})
+	outcome = egress.Outcome(reply, err)
 	if err != nil {
 		return workflow.Result{Duration: time.Since(begin), Err: resultError(err)}
 	}

@@ -240,7 +240,7 @@ func about(line, step string) bool {
 }
 
 func endsStep(line string) bool {
-	return !strings.HasPrefix(line, "step.started ") && !strings.HasPrefix(line, "step.retrying ")
+	return !slices.ContainsFunc([]string{"step.started ", "step.retrying ", "step.waiting "}, func(kind string) bool { return strings.HasPrefix(line, kind) })
 }
 
 // count counts the lines that begin so.

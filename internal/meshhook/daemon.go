@@ -27,6 +27,8 @@ type Status struct {
 	// OldestQueued is since when the oldest queued run has been ready; nil
 	// when none is queued.
 	OldestQueued *time.Time `json:"oldest_queued,omitempty"`
+	// Circuits are the project's that are not closed, the oldest first.
+	Circuits []Circuit `json:"circuits"`
 }
 
 // Muster is what a daemon that takes requests learns of the others that do.

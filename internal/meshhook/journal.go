@@ -33,6 +33,8 @@ const (
 	EntryStepSucceeded   EntryKind = "step.succeeded"
 	EntryStepFailed      EntryKind = "step.failed"
 	EntryStepSkipped     EntryKind = "step.skipped"
+	EntryCircuitOpened   EntryKind = "circuit.opened" // a host fails; calls to it wait
+	EntryCircuitClosed   EntryKind = "circuit.closed" // it answers again, or nobody calls it any more
 )
 
 // EventEntry returns the kind of entry that records an event of status s.
@@ -53,7 +55,7 @@ type Entry struct {
 	RunID     *ID       `json:"run_id,omitempty"`
 	Workflow  string    `json:"workflow,omitempty"`
 	Step      string    `json:"step,omitempty"`
-	// Status is the state that the event, run or step is in now.
+	// Status is the state that the event, run, step or circuit is in now.
 	Status string `json:"status,omitempty"`
 	// Code is the reason of a rejection or failure, from a closed set.
 	Code string `json:"code,omitempty"`
@@ -98,11 +100,15 @@ type EntryFilter struct {
 	Webhook  string
 	Workflow string
 	Status   string
-	// Kinds are the nouns shown: event, run, alert. Steps belong to run.
+	// Kinds are the nouns shown, of EntryNouns.
 	Kinds []string
 	// Since leaves older entries out.
 	Since time.Time
 }
+
+// EntryNouns lists what entries are about, and what a follower can ask for. Steps
+// belong to run.
+func EntryNouns() []string { return []string{"event", "run", "circuit"} }
 
 // Noun returns the first half of the kind; a step counts as its run.
 func (k EntryKind) Noun() string {

@@ -60,16 +60,17 @@ type FailureReason string
 
 // The reasons of a failure.
 const (
-	FailedExpression FailureReason = "expression"  // an expression or template failed on its input
-	FailedHTTPStatus FailureReason = "http_status" // the answer's status was not expected
-	FailedConnection FailureReason = "connection"  // no answer came
-	FailedRefused    FailureReason = "refused"     // the address or URL is not allowed
-	FailedTimeout    FailureReason = "timeout"     // the step or run took too long
-	FailedTerminated FailureReason = "terminated"  // a terminate step ended the run as failed
-	FailedRejected   FailureReason = "rejected"    // a person said no, or nobody answered in time
-	FailedCanceled   FailureReason = "canceled"    // given up, since what the step belongs to had ended
-	FailedDefinition FailureReason = "definition"  // the recorded version cannot be executed
-	FailedInternal   FailureReason = "internal"    // a fault of ours
+	FailedExpression  FailureReason = "expression"   // an expression or template failed on its input
+	FailedHTTPStatus  FailureReason = "http_status"  // the answer's status was not expected
+	FailedConnection  FailureReason = "connection"   // no answer came
+	FailedCircuitOpen FailureReason = "circuit_open" // no call went out: the host has failed before
+	FailedRefused     FailureReason = "refused"      // the address or URL is not allowed
+	FailedTimeout     FailureReason = "timeout"      // the step or run took too long
+	FailedTerminated  FailureReason = "terminated"   // a terminate step ended the run as failed
+	FailedRejected    FailureReason = "rejected"     // a person said no, or nobody answered in time
+	FailedCanceled    FailureReason = "canceled"     // given up, since what the step belongs to had ended
+	FailedDefinition  FailureReason = "definition"   // the recorded version cannot be executed
+	FailedInternal    FailureReason = "internal"     // a fault of ours
 )
 
 // Failure is why a step or a run failed.

@@ -49,6 +49,9 @@ func (t *Tenant) Status(ctx context.Context) (s meshhook.Status, err error) {
 		if s.Events, err = counts[meshhook.EventStatus](ctx, tx, `SELECT status, count(*) FROM events WHERE project_id = $1 AND id >= $2 GROUP BY status`, t.id); err != nil {
 			return err
 		}
+		if s.Circuits, err = t.db.circuits(ctx, tx, `SELECT `+circuitColumns+` FROM circuits WHERE project_id = $1 ORDER BY opened_at, id`, t.id); err != nil {
+			return err
+		}
 		return tx.QueryRow(ctx, `
 			SELECT (SELECT count(*) FROM webhook_endpoints WHERE project_id = $1), (SELECT count(*) FROM workflows WHERE project_id = $1),
 			       (SELECT count(*) FROM runs WHERE project_id = $1 AND status IN ('queued', 'waiting') AND wake_at <= now()),

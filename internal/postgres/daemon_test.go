@@ -68,6 +68,7 @@ func TestStatusCounts(t *testing.T) {
 		Daemons: []meshhook.Daemon{}, Webhooks: 1, Workflows: 1,
 		Events:       map[meshhook.EventStatus]int64{meshhook.EventRejected: 1, meshhook.EventAccepted: 1, meshhook.EventDuplicate: 1},
 		Runs:         map[meshhook.RunStatus]int64{meshhook.RunSucceeded: 1, meshhook.RunQueued: 3},
+		Circuits:     []meshhook.Circuit{},
 		Ready:        2,
 		OldestQueued: run.WakeAt,
 	}, status)

@@ -26,7 +26,7 @@ const (
 )
 
 // Expire drops the partitions that retention has left behind, and deletes expired
-// dedup keys, rate limits, long expired secrets and rejected events. Partitions with runs that are not over stay,
+// dedup keys, rate limits, long expired secrets, circuits that nobody probes and rejected events. Partitions with runs that are not over stay,
 // and so do those with such runs' events. It returns the names of what it dropped.
 func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error) {
 	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "journal": r.Journal}
@@ -49,6 +49,7 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 		db.deleteExpired(ctx, "dedup_keys", `expires_at < $3`, now),
 		db.deleteExpired(ctx, "endpoint_secrets", `expires_at < $3`, now.Add(-expiredSecretsKept)),
 		// Their moments are the server's, and so is the time they are compared with.
+		db.expireCircuits(ctx),
 		db.deleteExpired(ctx, "rate_limits", `tat < clock_timestamp() AND ends < clock_timestamp()`),
 		db.deleteRejected(ctx, meshhook.FirstIDAt(over.Add(-expiryWindow)), meshhook.FirstIDAt(over)))
 	return dropped, errors.Join(errs...)

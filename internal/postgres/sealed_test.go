@@ -31,6 +31,7 @@ func TestNothingLiesOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, h.project.RotateEndpointSecret(ctx, h.endpoint.Path, meshhook.NewSecret(mark("endpoint-secret")), time.Hour))
 
+	h.open(t, mark("circuit"))
 	claim := h.claim(t, meshhook.NewID())
 	failed := step("two", meshhook.StepFailed, "", time.Now())
 	failed.Error.Message = mark("step-failure")
@@ -45,7 +46,7 @@ func TestNothingLiesOpen(t *testing.T) {
 	opened := h.opened(t, claim.Run.ID, in.Event.ID)
 	marks := []string{
 		"dedup", "body", "header", "query", "reason", "finding", "vault", "endpoint-secret",
-		"step-failure", "step-output", "output", "failure", "detail", "input",
+		"step-failure", "step-output", "output", "failure", "detail", "input", "circuit",
 	}
 	for _, what := range marks {
 		require.Contains(t, opened, mark(what))
@@ -84,7 +85,8 @@ func (h house) opened(t *testing.T, run, event meshhook.ID) string {
 	all.Write(e.Body)
 	r, err := h.project.Run(ctx, run)
 	add(r, err)
-	add(h.journal(t, meshhook.Cursor{}, 4), nil)
+	add(h.journal(t, meshhook.Cursor{}, 5), nil)
+	add(h.circuits(t), nil)
 	claims, err := h.db.ClaimRuns(ctx, meshhook.NewID(), 1, lease)
 	add(nil, err)
 	all.Write(claims[0].Run.Input)

@@ -40,6 +40,7 @@ func settle(t *testing.T, h house) victim {
 	_, err := v.project.SetSecret(t.Context(), "token", meshhook.NewSecret("mine"))
 	require.NoError(t, err)
 	v.token(t, "robot")
+	v.open(t, "mine.example.com:443")
 	v.failed = v.claim(t, meshhook.NewID()).Run.ID
 	v.system(t, `UPDATE runs SET lease_until = now() - interval '1 second'`)
 	_, err = v.db.RecoverRuns(t.Context(), 1)
@@ -284,13 +285,13 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		require.ErrorIs(t, err, context.Canceled)
 	},
 	"EntriesAfter": func(t *testing.T, intruder house, v victim) {
-		v.journal(t, meshhook.Cursor{}, 5) // they can be read by now
+		v.journal(t, meshhook.Cursor{}, 6) // they can be read by now
 		list, err := intruder.project.EntriesAfter(t.Context(), meshhook.Cursor{}, 100)
 		require.NoError(t, err)
 		require.Empty(t, list)
 	},
 	"CursorAt": func(t *testing.T, intruder house, v victim) {
-		first := v.journal(t, meshhook.Cursor{}, 5)[0].Cursor
+		first := v.journal(t, meshhook.Cursor{}, 6)[0].Cursor
 		cursor, err := intruder.project.CursorAt(t.Context(), time.Unix(1, 0))
 		require.NoError(t, err)
 		require.Greater(t, cursor.XID, first.XID, "the present, for it has no entries")
@@ -299,7 +300,7 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		status, err := intruder.project.Status(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, meshhook.Status{
-			Daemons: []meshhook.Daemon{}, Webhooks: 1, Workflows: 1,
+			Daemons: []meshhook.Daemon{}, Webhooks: 1, Workflows: 1, Circuits: []meshhook.Circuit{},
 			Events: map[meshhook.EventStatus]int64{}, Runs: map[meshhook.RunStatus]int64{},
 		}, status)
 	},
@@ -365,7 +366,7 @@ func TestRowLevelSecurity(t *testing.T) {
 			partitions++
 		}
 	}
-	require.Len(t, tables, 13+partitions)
+	require.Len(t, tables, 14+partitions)
 	require.GreaterOrEqual(t, partitions, 4*3)
 
 	conn := v.raw(t)

@@ -26,6 +26,7 @@ func TestLine(t *testing.T) {
 		{Kind: meshhook.EntryRunStarted, RunID: &runID, Workflow: "chat"},
 		{Kind: meshhook.EntryStepRetrying, RunID: &runID, EventID: &eventID, Workflow: "chat", Step: "post", Code: "http_status", Attempt: 2, HTTPStatus: 503, DurationMS: 61500},
 		{Kind: meshhook.EntryRunFailed, RunID: &runID, Workflow: "a-name-that-is-longer-than-its-column", Detail: "gave up", Attempt: 1},
+		{Kind: meshhook.EntryCircuitOpened, Status: "open", Detail: "crm.example.com:443: its last 5 calls failed (503)"},
 		{Kind: "project.created"},
 	}
 	want := strings.TrimPrefix(`
@@ -35,6 +36,7 @@ func TestLine(t *testing.T) {
 2026-01-02T03:04:05.006Z › run.started      chat                         01000000-0000-7000-8000-0000000000aa
 2026-01-02T03:04:05.006Z ↻ step.retrying    chat › post                  01000000-0000-7000-8000-0000000000aa http_status · attempt 2 · HTTP 503 · 1m1.5s · event 01000000-0000-7000-8000-0000000000ee
 2026-01-02T03:04:05.006Z ✗ run.failed       a-name-that-is-longer-than-its-column 01000000-0000-7000-8000-0000000000aa gave up
+2026-01-02T03:04:05.006Z ⏸ circuit.opened   -                                                                 crm.example.com:443: its last 5 calls failed (503)
 2026-01-02T03:04:05.006Z · project.created  -
 `, "\n")
 	var got strings.Builder
@@ -91,6 +93,7 @@ func TestLook(t *testing.T) {
 	for _, s := range meshhook.StepStatuses() {
 		kinds = append(kinds, meshhook.EntryKind("step."+string(s)))
 	}
+	kinds = append(kinds, meshhook.EntryCircuitOpened, meshhook.EntryCircuitClosed)
 	for _, k := range kinds {
 		sign, _ := tail.Look(k)
 		require.NotEqual(t, "·", sign, k)

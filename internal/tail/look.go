@@ -47,6 +47,8 @@ var looks = map[meshhook.EntryKind]look{
 	meshhook.EntryStepSucceeded:   {"✓", Good},
 	meshhook.EntryStepFailed:      {"✗", Bad},
 	meshhook.EntryStepSkipped:     {"-", Quiet},
+	meshhook.EntryCircuitOpened:   {"⏸", Warn},
+	meshhook.EntryCircuitClosed:   {"✓", Good},
 }
 
 // Look returns the sign, one cell wide, and the tone of a kind of entry. For
