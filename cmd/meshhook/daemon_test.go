@@ -72,33 +72,42 @@ func daemonVerb(ts *testscript.TestScript, neg bool, args []string) {
 
 // startDaemon starts a daemon on free ports and waits until it says which.
 func startDaemon(ts *testscript.TestScript, args []string) *process {
+	p, addresses, err := launch(environment(ts), ts.Getenv("WORK"), args...)
+	ts.Check(err)
+	for role, address := range addresses {
+		ts.Setenv(strings.ToUpper(role), address)
+		u, err := url.Parse(address)
+		ts.Check(err)
+		if role == "ingress" {
+			ts.Setenv("MESHHOOK_LISTEN", u.Host) // for the commands that print or use it
+		}
+	}
+	return p
+}
+
+// launch starts a daemon on free ports and waits until it says which.
+func launch(env []string, dir string, args ...string) (*process, map[string]string, error) {
 	all := append([]string{"daemon", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
 	p := &process{cmd: exec.Command("meshhook", all...), ready: make(chan map[string]string, 1), ended: make(chan struct{})} //nolint:noctx // it lives as long as the script
-	p.cmd.Env = environment(ts)
-	p.cmd.Dir = ts.Getenv("WORK")
+	p.cmd.Env, p.cmd.Dir = env, dir
 	out, in, err := os.Pipe()
-	ts.Check(err)
+	if err != nil {
+		return nil, nil, err
+	}
 	p.cmd.Stderr = in
-	ts.Check(p.cmd.Start())
-	ts.Check(in.Close())
+	if err := errors.Join(p.cmd.Start(), in.Close()); err != nil {
+		return nil, nil, err
+	}
 	go p.follow(out)
 	select {
 	case addresses := <-p.ready:
-		for role, address := range addresses {
-			ts.Setenv(strings.ToUpper(role), address)
-			u, err := url.Parse(address)
-			ts.Check(err)
-			if role == "ingress" {
-				ts.Setenv("MESHHOOK_LISTEN", u.Host) // for the commands that print or use it
-			}
-		}
+		return p, addresses, nil
 	case <-p.ended:
-		ts.Fatalf("the daemon did not start: %v\n%s", p.err, p.text())
+		return nil, nil, fmt.Errorf("the daemon did not start: %w\n%s", p.err, p.text())
 	case <-time.After(patience):
 		p.kill()
-		ts.Fatalf("the daemon is not ready\n%s", p.text())
+		return nil, nil, fmt.Errorf("the daemon is not ready\n%s", p.text())
 	}
-	return p
 }
 
 // environment is the script's: testscript shows it to what it executes only.
