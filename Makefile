@@ -52,8 +52,8 @@ fmt: $(GOLANGCI) ## format the code and tidy go.mod
 	$(GO) mod tidy
 
 .PHONY: bench
-bench: deps ## measure ingress and latency over real connections
-	$(GO) run ./internal/bench
+bench: deps ## measure ingress, runs and latencies over real connections; BENCH='-stored 1000000' and the like
+	$(GO) run ./internal/bench $(BENCH)
 
 .PHONY: completions
 completions: build ## generate the shell completions

@@ -150,32 +150,6 @@ func post(ctx context.Context, client *http.Client, url, delivery string, header
 	return err
 }
 
-// drained waits until no run is ready: the backlog of the measurements before.
-func drained(ctx context.Context, dsn string) (err error) {
-	db, err := openDatabase(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close(ctx)) }()
-	project, err := db.Project(ctx, meshhook.DefaultProject)
-	if err != nil {
-		return err
-	}
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		status, err := project.Status(ctx)
-		if err != nil || (status.Ready == 0 && status.Runs[meshhook.RunRunning] == 0) {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 func openDatabase(ctx context.Context, dsn string) (*daemon.Database, error) {
 	c, err := configuration(dsn, "")
 	if err != nil {

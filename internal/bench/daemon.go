@@ -6,14 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"time"
-
-	"golang.org/x/sync/errgroup"
-
-	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 const secret = "It's a Secret to Everybody"
@@ -69,13 +62,10 @@ steps:
 `
 )
 
-// measureDaemon measures ingress alone, then with the engine beside it, and the
-// way from a request to its run's first call.
-func measureDaemon(ctx context.Context, o options, dsn string, bare, inserts *sample, out io.Writer) (err error) {
-	arrivals := newArrivals()
-	sink := httptest.NewServer(arrivals)
-	defer sink.Close()
-	if err := furnish(ctx, dsn, sink.URL); err != nil {
+// measureDaemon measures ingress alone, then with the engine beside it, and what the
+// checks of ingress cost.
+func measureDaemon(ctx context.Context, o options, dsn string, bare, inserts *sample, sink string, out io.Writer) error {
+	if err := furnish(ctx, dsn, sink); err != nil {
 		return err
 	}
 	headers, err := signedHeaders()
@@ -92,10 +82,7 @@ func measureDaemon(ctx context.Context, o options, dsn string, bare, inserts *sa
 			return err
 		}
 	}
-	if err := measureChecks(ctx, o, dsn, headers, out); err != nil {
-		return err
-	}
-	return measureCall(ctx, o, dsn, arrivals, out)
+	return measureChecks(ctx, o, dsn, headers, out)
 }
 
 func measureIngress(ctx context.Context, o options, args []string, r request, bare, inserts *sample, out io.Writer) (err error) {
@@ -116,43 +103,5 @@ func measureIngress(ctx context.Context, o options, args []string, r request, ba
 		return err
 	}
 	fmt.Fprintf(out, "  at 80 %% of that   %8.0f acks/s     p50 %-8s p99 %s\n", paced.rate(), paced.at(0.50), paced.at(0.99))
-	return nil
-}
-
-// measureCall sends 100 requests a second and takes the time until the call of
-// each request's run arrives.
-func measureCall(ctx context.Context, o options, dsn string, arrivals *arrivals, out io.Writer) (err error) {
-	child, err := start(ctx, "-serve", "daemon", "-dsn", dsn)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, child.stop()) }()
-	if err := drained(ctx, dsn); err != nil {
-		return err
-	}
-	headers, err := signedHeaders()
-	if err != nil {
-		return err
-	}
-	s := &sample{}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: o.connections}}
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	var posts errgroup.Group
-	for range int(o.seconds / (10 * time.Millisecond)) {
-		<-ticker.C
-		id, begin := meshhook.NewID().String(), time.Now()
-		arrivals.expect(id, func(at time.Time) { s.add([]time.Duration{at.Sub(begin)}) })
-		posts.Go(func() error { return post(ctx, client, "http://"+child.address+"/hooks/calling", id, headers) })
-	}
-	if err := posts.Wait(); err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := arrivals.wait(limited); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "request to call     %8d calls      p50 %-8s p99 %s  at 100 requests/s\n", len(s.took), s.at(0.50), s.at(0.99))
 	return nil
 }
