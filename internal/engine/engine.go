@@ -74,7 +74,7 @@ type Options struct {
 	Log    *slog.Logger
 	// Circuits are asked before each call; nil allows all of them.
 	Circuits Circuits
-	// Concurrency bounds the runs that are driven at once; 0 takes 64.
+	// Concurrency bounds the runs that are driven at once; 0 takes 256.
 	Concurrency int
 	// Observe is told every outcome; nil for nobody.
 	Observe func(Outcome)
@@ -118,7 +118,7 @@ type hold struct {
 // New returns an Engine that drives nothing until its loops run.
 func New(o Options) *Engine {
 	if o.Concurrency == 0 {
-		o.Concurrency = 64
+		o.Concurrency = 256
 	}
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}

@@ -28,7 +28,7 @@ const claimRuns = `
 		RETURNING r.*, ready.started_at IS NULL AS fresh
 	), started AS (
 		INSERT INTO journal (id, project_id, at, kind, event_id, webhook, run_id, workflow, status, attempt)
-		SELECT meshhook_id(), project_id, now(), 'run.started', event_id, webhook, id, workflow, status, attempt
+		SELECT ($4::uuid[])[row_number() OVER ()], project_id, now(), 'run.started', event_id, webhook, id, workflow, status, attempt
 		  FROM claimed WHERE fresh
 	)
 	SELECT c.id, c.project_id, c.workflow_id, c.workflow, c.version, c.event_id, c.webhook, c.attempt, c.fence,
@@ -43,7 +43,7 @@ func (db *DB) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease
 	var claims []meshhook.RunClaim
 	var resumed []meshhook.ID
 	err := db.inTx(ctx, "claiming runs", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, claimRuns, limit, owner, lease)
+		rows, err := tx.Query(ctx, claimRuns, limit, owner, lease, entryIDs(limit))
 		if err != nil {
 			return err
 		}
@@ -69,6 +69,16 @@ func (db *DB) ClaimRuns(ctx context.Context, owner meshhook.ID, limit int, lease
 		db.Ring(BellJournal)
 	}
 	return claims, err
+}
+
+// entryIDs makes the ids of a statement's journal entries: Postgres takes ten times as
+// long for it.
+func entryIDs(count int) [][16]byte {
+	list := make([][16]byte, count)
+	for i := range list {
+		list[i] = meshhook.NewID()
+	}
+	return list
 }
 
 func (db *DB) scanClaim(row pgx.CollectableRow) (claim meshhook.RunClaim, fresh bool, err error) {
