@@ -40,7 +40,7 @@ const (
 	// maxRehearsed is how many records a rehearsal has, at most.
 	maxRehearsed = 100_000
 	// maxRehearsedBytes bounds the inputs and outputs of all of them.
-	maxRehearsedBytes = 64 << 20
+	maxRehearsedBytes = 32 << 20
 	// maxIdle is how often in turn the time may jump without anything to come of it:
 	// more than ever happens.
 	maxIdle = 100

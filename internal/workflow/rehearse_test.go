@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -208,7 +209,7 @@ steps:
 `)
 	_, err := p.Rehearse(t.Context(), s, nil)
 	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
-	require.ErrorContains(t, err, "the run is too large for a dry run: over 100000 steps, or 64 MiB")
+	require.ErrorContains(t, err, "the run is too large for a dry run: over 100000 steps, or 32 MiB")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -244,4 +245,43 @@ func TestSettleRecordedWantsACall(t *testing.T) {
 	require.JSONEq(t, `{"status":200,"body":"••••••"}`, string(got.Output))
 	require.Empty(t, s.Underway)
 	require.Equal(t, got, s.Steps["plain"])
+}
+
+// Whatever the workflow: its rehearsal ends, with every step that began ended; and
+// with what was recorded of a run of it, nothing changes.
+func TestRehearseComesToTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d, err := workflow.Parse("x.yaml", []byte(anyWorkflow(t)))
+		require.NoError(t, err)
+		p, err := workflow.Compile(d)
+		require.NoError(t, err)
+		again := func(recorded map[string]meshhook.Step) (r workflow.Rehearsal, run meshhook.Run) {
+			s := state()
+			s.Now = began
+			r, err := p.Rehearse(t.Context(), s, recorded)
+			require.NoError(t, err)
+			run = meshhook.Run{Status: r.Status, Output: r.Output, Error: r.Error}
+			for _, step := range r.Steps {
+				require.True(t, step.Status.Ended(), "%s is left %s", step.ID, step.Status)
+				run.Steps = append(run.Steps, step.Step)
+			}
+			return r, run
+		}
+		recorded := map[string]meshhook.Step{}
+		for unsent := true; unsent; {
+			unsent = false
+			r, _ := again(recorded)
+			for _, step := range r.Steps {
+				if step.Source == workflow.SourceNotSent {
+					unsent = true
+					status := rapid.SampledFrom([]string{"200", "404", "503"}).Draw(t, "status")
+					recorded[step.ID] = answered(step.ID, meshhook.StepSucceeded, `{"status":`+status+`}`)
+				}
+			}
+		}
+		_, was := again(recorded)
+		is, _ := again(workflow.Recall([]meshhook.Run{was}))
+		require.Empty(t, is.Compare(&was))
+	})
 }
