@@ -118,20 +118,33 @@ type replayBody struct {
 	Workflow string `json:"workflow,omitempty" doc:"Name or id of another workflow; the webhook's own when left out."`
 	Version  int    `json:"version,omitempty" doc:"Another version than the newest."`
 	Force    bool   `json:"force,omitempty" doc:"Run an event that was rejected all the same; audited."`
+	DryRun   bool   `json:"dry_run,omitempty" doc:"Store and call nothing, and answer with 200: how it would go, and in what that differs from the event's earlier run."`
 }
 
 // replayEvent leaves it to the store whether the event may run, which is the same
 // decision as that of the command.
-func replayEvent(ctx context.Context, c *call, body *replayBody) (run meshhook.Run, err error) {
+func replayEvent(ctx context.Context, c *call, body *replayBody) (run meshhook.Run, _ *DryRun, err error) {
 	id, err := c.id("event")
 	if err != nil {
-		return run, err
+		return run, nil, err
 	}
-	if body.Version < 0 {
-		return run, meshhook.Errorf(meshhook.CodeInvalid, "versions count from 1")
+	if err := checkVersion(body.Version); err != nil {
+		return run, nil, err
 	}
-	run, err = c.project.Replay(ctx, meshhook.Replay{Event: id, Workflow: body.Workflow, Version: body.Version, Force: body.Force})
-	return run, ofTheEvent(err)
+	how := meshhook.Replay{Event: id, Workflow: body.Workflow, Version: body.Version, Force: body.Force}
+	if body.DryRun {
+		dry, err := c.project.RehearseReplay(ctx, how)
+		return run, &dry, ofTheEvent(err)
+	}
+	run, err = c.project.Replay(ctx, how)
+	return run, nil, ofTheEvent(err)
+}
+
+func checkVersion(number int) error {
+	if number < 0 {
+		return meshhook.Errorf(meshhook.CodeInvalid, "versions count from 1")
+	}
+	return nil
 }
 
 // ofTheEvent says what is wrong with an event in a code of the API: that of a

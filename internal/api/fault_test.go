@@ -40,6 +40,14 @@ func (v view) Replay(context.Context, meshhook.Replay) (meshhook.Run, error) {
 	return meshhook.Run{}, v.replayed
 }
 
+func (view) RehearseReplay(context.Context, meshhook.Replay) (api.DryRun, error) {
+	return api.DryRun{}, nil
+}
+
+func (view) RehearseRun(context.Context, meshhook.Version, []byte) (api.DryRun, error) {
+	return api.DryRun{}, nil
+}
+
 func (view) TestEndpoint(context.Context, meshhook.Endpoint, http.Header, []byte) (meshhook.Tested, error) {
 	return meshhook.Tested{}, nil
 }

@@ -101,6 +101,11 @@ func (d *describer) operation(r route) *huma.Operation {
 		o.RequestBody = d.body(r)
 	}
 	o.Responses[strconv.Itoa(r.handler.status)] = &huma.Response{Description: "Done.", Content: d.answer(r)}
+	if r.handler.dry != nil {
+		o.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{
+			Description: `With "dry_run": true: how it would go.`, Content: d.envelope(d.schema(r.handler.dry), false),
+		}
+	}
 	o.Responses["default"] = &huma.Response{
 		Description: "It was not done: 400 cannot be read, 401 no valid token, 403 the role does not allow it, 404 not there, 409 in conflict, 422 a value cannot be.",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: d.schema(reflect.TypeFor[meshhook.ErrorAnswer]())}},
@@ -138,12 +143,16 @@ func (d *describer) answer(r route) map[string]*huma.MediaType {
 		}
 		return map[string]*huma.MediaType{"text/event-stream": {Schema: d.schema(reflect.TypeFor[meshhook.Entry]())}}
 	}
-	data := d.schema(r.handler.data)
+	return d.envelope(d.schema(r.handler.data), r.handler.list)
+}
+
+// envelope describes a success with the data, or a page of it.
+func (d *describer) envelope(data *huma.Schema, list bool) map[string]*huma.MediaType {
 	envelope := &huma.Schema{Type: huma.TypeObject, Required: []string{"status", "data"}, Properties: map[string]*huma.Schema{
 		"status": {Type: huma.TypeString, Enum: []any{"success"}},
 		"data":   data,
 	}}
-	if r.handler.list {
+	if list {
 		envelope.Properties["data"] = &huma.Schema{Type: huma.TypeArray, Items: data}
 		envelope.Properties["next_cursor"] = &huma.Schema{Type: huma.TypeString, Nullable: true, Description: "null on the last page."}
 		envelope.Required = append(envelope.Required, "next_cursor")

@@ -38,6 +38,9 @@ type handler struct {
 	// data is the type of what comes back, and list tells that it is a list of it.
 	data reflect.Type
 	list bool
+	// dry is the type of what comes back, with a 200, for "dry_run": true; nil where
+	// that is not taken.
+	dry reflect.Type
 	// body is the type of what is taken; nil for nothing.
 	body reflect.Type
 	// partial tells that no field of the body is needed.

@@ -286,6 +286,8 @@ func TestTheDocumentDescribesEverything(t *testing.T) {
 		require.Equal(t, r.Role == "", len(o.Security) == 0, r.Path)
 		require.Equal(t, r.TakesBody, o.RequestBody != nil, r.Path)
 		require.Contains(t, o.Responses, "default")
+		dry := o.OperationID == "replayEvent" || o.OperationID == "startRun"
+		require.Equal(t, dry, len(o.Responses) == 3, "%s: a dry run has an answer of its own", o.OperationID)
 		var query []string
 		for _, p := range o.Parameters {
 			if p.In == "query" {

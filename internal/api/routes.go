@@ -71,7 +71,7 @@ func (h *Handler) routes() []route {
 		{get, "/api/events/stream", read, "streamEvents", "Follow events and runs live (Server-Sent Events)", with(streamParameters, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
 		{get, "/api/events/{id}", read, "getEvent", "Show an event with its body as expressions see it", nil, 0, one(showEvent)},
 		{get, "/api/events/{id}/explain", read, "explainEvent", "Find out why an event was refused for its signature", nil, 0, one(explainEvent)},
-		{post, "/api/events/{id}/replay", edit, "replayEvent", "Start another run on an event", nil, 0, taking(replayEvent).created()},
+		{post, "/api/events/{id}/replay", edit, "replayEvent", "Start another run on an event, or try one dry", nil, 0, starting(replayEvent)},
 
 		{get, "/api/workflows", read, "listWorkflows", "List the workflows by name", paging, 0, many(listWorkflows)},
 		{post, "/api/workflows", edit, "applyWorkflow", "Apply a workflow document", nil, 4 << 20, taking(applyWorkflow)},
@@ -79,7 +79,7 @@ func (h *Handler) routes() []route {
 		{put, "/api/workflows/{id}", edit, "updateWorkflow", "Apply the next version of a workflow", nil, 4 << 20, taking(updateWorkflow)},
 		{remove, "/api/workflows/{id}", edit, "deleteWorkflow", "Delete a workflow and its versions", nil, 0, one(deleteWorkflow)},
 		{get, "/api/workflows/{id}/versions", read, "listVersions", "List a workflow's versions, newest first", paging, 0, many(listVersions)},
-		{post, "/api/workflows/{id}/runs", edit, "startRun", "Start a run by hand", nil, meshhook.MaxMaxBody, taking(startRun).created()},
+		{post, "/api/workflows/{id}/runs", edit, "startRun", "Start a run by hand, or try one dry", nil, meshhook.MaxMaxBody, starting(startRun)},
 
 		{get, "/api/runs", read, "listRuns", "List runs, newest first", with(runsParameters, since, paging), 0, many(listRuns)},
 		{get, "/api/runs/{id}", read, "getRun", "Show a run and its steps", nil, 0, one(showRun)},

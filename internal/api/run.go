@@ -34,22 +34,33 @@ func showRun(ctx context.Context, c *call) (run meshhook.Run, err error) {
 
 // startBody is the input of a run that is started by hand.
 type startBody struct {
-	Body json.RawMessage `json:"body,omitempty" doc:"Seen by the workflow as .event.body; a string is taken as it stands."`
+	Body    json.RawMessage `json:"body,omitempty" doc:"Seen by the workflow as .event.body; a string is taken as it stands."`
+	Version int             `json:"version,omitempty" doc:"Another version than the newest."`
+	DryRun  bool            `json:"dry_run,omitempty" doc:"Store and call nothing, and answer with 200: how it would go."`
 }
 
-// startRun queues a run of the newest version. Nobody waits for its end here: the
+// startRun queues a run. Nobody waits for its end here: the
 // answer says where it can be asked for, and the stream tells.
-func startRun(ctx context.Context, c *call, body *startBody) (run meshhook.Run, err error) {
-	w, err := c.project.Workflow(ctx, c.name())
-	if err != nil {
-		return run, err
+func startRun(ctx context.Context, c *call, body *startBody) (run meshhook.Run, _ *DryRun, err error) {
+	if err := checkVersion(body.Version); err != nil {
+		return run, nil, err
 	}
-	run = meshhook.Run{ID: meshhook.NewID(), WorkflowID: w.ID, Workflow: w.Name, Version: w.Version, Input: payload(body.Body)}
+	v, err := c.project.Version(ctx, c.name(), body.Version)
+	if err != nil {
+		return run, nil, err
+	}
+	input := payload(body.Body)
+	if body.DryRun {
+		dry, err := c.project.RehearseRun(ctx, v, input)
+		return run, &dry, err
+	}
+	run = meshhook.Run{ID: meshhook.NewID(), WorkflowID: v.WorkflowID, Workflow: v.Workflow, Version: v.Number, Input: input}
 	if err := c.project.StartRun(ctx, run); err != nil {
-		return run, err
+		return run, nil, err
 	}
 	c.writer.Header().Set("Location", Prefix+"runs/"+run.ID.String())
-	return c.project.Run(ctx, run.ID)
+	run, err = c.project.Run(ctx, run.ID)
+	return run, nil, err
 }
 
 // nothing is a body without fields.

@@ -59,6 +59,8 @@ type Events interface {
 	Explain(ctx context.Context, id meshhook.ID) (Explained, error)
 	// Replay starts another run on an event.
 	Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, error)
+	// RehearseReplay does what Replay does but for calls and records.
+	RehearseReplay(ctx context.Context, r meshhook.Replay) (DryRun, error)
 }
 
 // Workflows is the part of Project that is about workflows.
@@ -76,6 +78,8 @@ type Runs interface {
 	Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
 	Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run, error)
 	StartRun(ctx context.Context, run meshhook.Run) error
+	// RehearseRun does what a run of the version on the input would, but for calls and records.
+	RehearseRun(ctx context.Context, v meshhook.Version, input []byte) (DryRun, error)
 	CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
 	RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error)
 }

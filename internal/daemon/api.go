@@ -63,6 +63,16 @@ func (t tenant) Replay(ctx context.Context, r meshhook.Replay) (meshhook.Run, er
 	return t.Run(ctx, run.ID)
 }
 
+// RehearseReplay says how another run on an event would go.
+func (t tenant) RehearseReplay(ctx context.Context, r meshhook.Replay) (api.DryRun, error) {
+	return NewReplayer(t.Tenant, r, Judging(t.daemon.config, t.daemon.fetch)).Rehearse(ctx, r.Event)
+}
+
+// RehearseRun says how a run that is started by hand would go.
+func (t tenant) RehearseRun(ctx context.Context, v meshhook.Version, input []byte) (api.DryRun, error) {
+	return NewRehearser(t.Tenant).Run(ctx, v, input)
+}
+
 // TestEndpoint sends a signed request to this daemon's public listener, or, where
 // it has none, to that of the daemon beside it.
 func (t tenant) TestEndpoint(ctx context.Context, e meshhook.Endpoint, header http.Header, body []byte) (meshhook.Tested, error) {

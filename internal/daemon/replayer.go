@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -11,9 +12,9 @@ import (
 	"github.com/profullstack/meshhook/internal/signature"
 )
 
-// Replayer starts runs on stored events.
+// Replayer starts runs on stored events, or says how they would go.
 type Replayer struct {
-	project *postgres.Tenant
+	*Rehearser
 	how     meshhook.Replay
 	judging ingress.Options
 	// versions and judges are what was looked up, by the workflow's name or id and by
@@ -26,7 +27,7 @@ type Replayer struct {
 // how says; rejected ones are judged by the options, as ingress.NewJudge takes them.
 // What it looks up it keeps, so it is for one command or request.
 func NewReplayer(project *postgres.Tenant, how meshhook.Replay, judging ingress.Options) *Replayer {
-	return &Replayer{project: project, how: how, judging: judging, versions: map[string]meshhook.Version{}, judges: map[meshhook.ID]*ingress.Judge{}}
+	return &Replayer{Rehearser: NewRehearser(project), how: how, judging: judging, versions: map[string]meshhook.Version{}, judges: map[meshhook.ID]*ingress.Judge{}}
 }
 
 // Start starts a run on an event; a rejected one must come with its body. What is
@@ -34,16 +35,7 @@ func NewReplayer(project *postgres.Tenant, how meshhook.Replay, judging ingress.
 // filter is false, or CodeConflict for a duplicate and for an event that was not
 // kept whole.
 func (r *Replayer) Start(ctx context.Context, e *meshhook.Event) (run meshhook.Run, err error) {
-	switch {
-	case e.BodyTruncated:
-		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and only %d of its %d bytes were kept, so it cannot be replayed", e.ID, e.Status, len(e.Body), e.BodySize)
-	case e.HeaderTruncated:
-		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and not all of its headers were kept, so it cannot be replayed", e.ID, e.Status)
-	}
-	if e.Handshake && !r.how.Force {
-		return run, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s, which starts no run; force the replay if it shall", e.ID, e.Reason)
-	}
-	v, err := r.version(ctx, e)
+	v, promotion, err := r.admit(ctx, e)
 	if err != nil {
 		return run, err
 	}
@@ -56,11 +48,48 @@ func (r *Replayer) Start(ctx context.Context, e *meshhook.Event) (run meshhook.R
 	case r.how.Force:
 		return run, r.project.ForceRun(ctx, run, e.Code)
 	}
-	promotion, err := r.judge(ctx, e)
-	if err != nil {
-		return run, err
-	}
 	return run, r.project.Promote(ctx, run, promotion)
+}
+
+// Rehearse says how the run would go that Start would start on an event, without
+// calling or storing anything; its errors are those of Start, and CodeInvalid for a
+// run that is too large.
+func (r *Replayer) Rehearse(ctx context.Context, id meshhook.ID) (dry api.DryRun, err error) {
+	e, err := r.project.Event(ctx, id)
+	if err != nil {
+		return dry, err
+	}
+	v, promotion, err := r.admit(ctx, &e)
+	if err != nil {
+		return dry, err
+	}
+	if e.Status == meshhook.EventRejected && !r.how.Force {
+		if err := r.project.CheckPromotion(ctx, e.ID, promotion); err != nil {
+			return dry, err
+		}
+	}
+	return r.onEvent(ctx, v, &e)
+}
+
+// admit says of which version a run is started on an event, and how a rejected one is
+// promoted.
+func (r *Replayer) admit(ctx context.Context, e *meshhook.Event) (v meshhook.Version, promotion meshhook.Promotion, err error) {
+	switch {
+	case e.BodyTruncated:
+		return v, promotion, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and only %d of its %d bytes were kept, so it cannot be replayed", e.ID, e.Status, len(e.Body), e.BodySize)
+	case e.HeaderTruncated:
+		return v, promotion, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s and not all of its headers were kept, so it cannot be replayed", e.ID, e.Status)
+	}
+	if e.Handshake && !r.how.Force {
+		return v, promotion, meshhook.Errorf(meshhook.CodeConflict, "event %s was %s, which starts no run; force the replay if it shall", e.ID, e.Reason)
+	}
+	if v, err = r.version(ctx, e); err != nil {
+		return v, promotion, err
+	}
+	if e.Status == meshhook.EventRejected && !r.how.Force {
+		promotion, err = r.judge(ctx, e)
+	}
+	return v, promotion, err
 }
 
 // judge judges a rejected event again.

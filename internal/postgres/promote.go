@@ -34,8 +34,32 @@ func (t *Tenant) Promote(ctx context.Context, run meshhook.Run, p meshhook.Promo
 		if err := tx.QueryRow(ctx, `SELECT event_id FROM dedup_keys WHERE endpoint_id = $1 AND key = $2`, p.EndpointID, digest).Scan(&first); err != nil {
 			return err
 		}
-		return meshhook.Errorf(meshhook.CodeConflict, "event %s is a duplicate of event %s, which has the same dedup key", run.EventID, first)
+		return isDuplicate(*run.EventID, first)
 	})
+}
+
+// CheckPromotion tells what would keep Promote from it, and changes nothing:
+// CodeConflict when another event holds the dedup key.
+func (t *Tenant) CheckPromotion(ctx context.Context, event meshhook.ID, p meshhook.Promotion) error {
+	if p.DedupKey == "" {
+		return nil
+	}
+	return t.inTx(ctx, "reading the dedup key", func(tx pgx.Tx) error {
+		var first meshhook.ID
+		err := tx.QueryRow(ctx, `SELECT event_id FROM dedup_keys WHERE endpoint_id = $1 AND key = $2 AND expires_at > now() AND event_id <> $3`,
+			p.EndpointID, dedupDigest(p.DedupKey), event).Scan(&first)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return isDuplicate(event, first)
+	})
+}
+
+func isDuplicate(event, first meshhook.ID) error {
+	return meshhook.Errorf(meshhook.CodeConflict, "event %s is a duplicate of event %s, which has the same dedup key", event, first)
 }
 
 // LiveEndpoint returns a webhook by path or id as ingress keeps it: with the values

@@ -27,6 +27,8 @@ func TestPromote(t *testing.T) {
 	promotion := meshhook.Promotion{EndpointID: h.endpoint.ID, DedupKey: "k", DedupUntil: time.Now().Add(time.Hour)}
 	require.NoError(t, h.project.Promote(ctx, h.replay(first), promotion))
 	require.NoError(t, h.project.Promote(ctx, h.replay(first), promotion), "its own key does not keep it from another run")
+	require.NoError(t, h.project.CheckPromotion(ctx, first.Event.ID, promotion))
+	require.NoError(t, h.project.CheckPromotion(ctx, second.Event.ID, meshhook.Promotion{EndpointID: h.endpoint.ID}), "without a key")
 	event, err := h.project.Event(ctx, first.Event.ID)
 	require.NoError(t, err)
 	require.Len(t, event.RunIDs, 2)
@@ -36,11 +38,13 @@ func TestPromote(t *testing.T) {
 	err = h.project.Promote(ctx, h.replay(second), promotion)
 	requireCode(t, meshhook.CodeConflict, err)
 	require.EqualError(t, err, "event "+second.Event.ID.String()+" is a duplicate of event "+first.Event.ID.String()+", which has the same dedup key")
+	require.EqualError(t, h.project.CheckPromotion(ctx, second.Event.ID, promotion), err.Error(), "which can be told before")
 	event, err = h.project.Event(ctx, second.Event.ID)
 	require.NoError(t, err)
 	require.Empty(t, event.RunIDs, "nothing of it is left")
 
 	h.system(t, `UPDATE dedup_keys SET expires_at = now()`)
+	require.NoError(t, h.project.CheckPromotion(ctx, second.Event.ID, promotion))
 	require.NoError(t, h.project.Promote(ctx, h.replay(second), promotion), "a key is free after its window")
 	require.NoError(t, h.project.Promote(ctx, h.replay(second), meshhook.Promotion{EndpointID: h.endpoint.ID}), "without a key")
 	require.NoError(t, h.project.ForceRun(ctx, h.replay(first), meshhook.CodeInvalidSignature))

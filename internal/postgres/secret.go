@@ -83,6 +83,12 @@ func (t *Tenant) DeleteSecret(ctx context.Context, name string) error {
 	return err
 }
 
+// SecretValues returns the values of the project's whole vault by name. They are to
+// be evaluated with, and shown to nobody.
+func (t *Tenant) SecretValues(ctx context.Context) (map[string]meshhook.Secret, error) {
+	return t.db.SecretValues(ctx, t.id)
+}
+
 // SecretValues returns the values of a project's whole vault by name, for the
 // engine, which keeps them until the configuration changes.
 func (db *DB) SecretValues(ctx context.Context, project meshhook.ID) (map[string]meshhook.Secret, error) {

@@ -243,6 +243,10 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		run.EventID = nil // nor a key of another's webhook
 		requireCode(t, meshhook.CodeNotFound, intruder.project.Promote(t.Context(), run, promotion))
 	},
+	"CheckPromotion": func(t *testing.T, intruder house, v victim) {
+		// Another project's key is as if it were not there.
+		require.NoError(t, intruder.project.CheckPromotion(t.Context(), meshhook.NewID(), meshhook.Promotion{EndpointID: v.endpoint.ID, DedupKey: "key"}))
+	},
 	"LiveEndpoint": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.LiveEndpoint(t.Context(), v.endpoint.Path)
 		requireCode(t, meshhook.CodeNotFound, err)
@@ -274,6 +278,11 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		list, err := intruder.project.Secrets(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, list)
+	},
+	"SecretValues": func(t *testing.T, intruder house, _ victim) {
+		values, err := intruder.project.SecretValues(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, values)
 	},
 	"DeleteSecret": func(t *testing.T, intruder house, _ victim) {
 		requireCode(t, meshhook.CodeNotFound, intruder.project.DeleteSecret(t.Context(), "token"))
