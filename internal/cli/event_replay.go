@@ -16,6 +16,7 @@ type eventReplayOptions struct {
 	workflow string
 	version  int
 	force    bool
+	dryRun   bool
 	many     replayManyOptions
 }
 
@@ -31,10 +32,15 @@ and as of the moment at which it came. It starts a run if it passes, or with --f
 
 With --webhook and --since, all events of that time are replayed, oldest first; the
 accepted ones, unless --status says otherwise. Of rejected ones, those that have a run
-already are left out, unless --again is given.`,
+already are left out, unless --again is given.
+
+With --dry-run nothing is started, called or stored. Calls are answered as they were
+in the event's earlier run, or not sent, and what would differ from that run is shown;
+of many events, in one line each. The exit code is 0 if that could be told.`,
 		Example: `  meshhook event replay 01890a5d-ac96-774b-bcce-b302099a8057
   meshhook event replay 01890a5d-ac96-774b-bcce-b302099a8057 --workflow orders --version 2
-  meshhook event replay --webhook stripe --since 6h --status rejected --rate 20/s`,
+  meshhook event replay --webhook stripe --since 6h --status rejected --rate 20/s
+  meshhook event replay --webhook stripe --since 24h --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.many.webhook == "" && o.many.since.at.IsZero() {
 				if len(args) == 0 {
@@ -48,7 +54,10 @@ already are left out, unless --again is given.`,
 			if err := checkVersion(a, o.version); err != nil {
 				return err
 			}
-			if len(args) == 0 {
+			switch {
+			case len(args) == 0 && o.dryRun:
+				return runEventRehearseMany(cmd.Context(), a, o)
+			case len(args) == 0:
 				return runEventReplayMany(cmd.Context(), a, o)
 			}
 			if err := o.many.refuse(a); err != nil {
@@ -64,6 +73,7 @@ already are left out, unless --again is given.`,
 	completeFlag(cmd, "workflow", a.names(workflowNames))
 	addVersion(cmd, &o.version)
 	cmd.Flags().BoolVar(&o.force, "force", false, "start a run on a rejected event whatever is wrong with it")
+	addDryRun(cmd, &o.dryRun, "show how it would go and what would differ from the earlier run; start nothing")
 	o.many.register(a, cmd)
 	return cmd
 }
@@ -75,6 +85,13 @@ func (o *eventReplayOptions) how() meshhook.Replay {
 
 func runEventReplay(ctx context.Context, a *app, o *eventReplayOptions) error {
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		if o.dryRun {
+			dry, err := daemon.NewReplayer(s.project, o.how(), s.judging()).Rehearse(ctx, o.id)
+			if err != nil {
+				return err
+			}
+			return a.printDryRun(dry)
+		}
 		e, err := s.project.Event(ctx, o.id)
 		if err != nil {
 			return err

@@ -244,20 +244,25 @@ func (a *app) progress(count int64) (report func(done int64)) {
 func (a *app) printReplayed(did replayed) error {
 	return printFields(a, did, func(f *fields) {
 		f.add("replayed", did.Replayed)
-		refused := fmt.Sprint(sum(did.Refused))
-		var reasons []string
-		for _, code := range slices.Sorted(maps.Keys(did.Refused)) {
-			reasons = append(reasons, fmt.Sprintf("%s %d", code, did.Refused[code]))
-		}
-		if len(reasons) > 0 {
-			refused += " (" + strings.Join(reasons, ", ") + ")"
-		}
-		f.add("refused", refused)
+		addRefused(f, did.Refused)
 		if did.AlreadyRun > 0 {
 			f.add("already run", did.AlreadyRun)
 		}
 		f.add("failed", did.Failed)
 	})
+}
+
+// addRefused adds how many events start no run, and why.
+func addRefused(f *fields, counts map[meshhook.Code]int64) {
+	refused := fmt.Sprint(sum(counts))
+	var reasons []string
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		reasons = append(reasons, fmt.Sprintf("%s %d", code, counts[code]))
+	}
+	if len(reasons) > 0 {
+		refused += " (" + strings.Join(reasons, ", ") + ")"
+	}
+	f.add("refused", refused)
 }
 
 func sum(counts map[meshhook.Code]int64) (total int64) {
