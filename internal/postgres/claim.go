@@ -15,11 +15,14 @@ import (
 // claimRuns takes runs that are ready, oldest first, and leaves those that
 // another daemon is taking at this moment. A run that starts gets its journal
 // entry in the same statement.
-const claimRuns = `
-	WITH ready AS (
+const (
+	readyRuns = `
 		SELECT id, started_at FROM runs
 		 WHERE status IN ('queued', 'waiting') AND wake_at <= now()
-		 ORDER BY wake_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
+		 ORDER BY wake_at, id LIMIT $1 FOR UPDATE SKIP LOCKED`
+
+	claimRuns = `
+	WITH ready AS (` + readyRuns + `
 	), claimed AS (
 		UPDATE runs r
 		   SET status = 'running', waiting_for = '', wake_at = NULL, fence = r.fence + 1,
@@ -36,6 +39,7 @@ const claimRuns = `
 	       e.endpoint_id, e.received_at, e.remote_addr, e.method, e.path, e.content_type, e.head, e.body, e.body_size
 	  FROM claimed c LEFT JOIN events e ON e.id = c.event_id
 	 ORDER BY c.id`
+)
 
 // ClaimRuns gives up to limit ready runs into the hands of the daemon owner for
 // the time of the lease, with their events and recorded steps.

@@ -32,6 +32,23 @@ func ExplainEvents(ctx context.Context, t *Tenant, f meshhook.EventFilter) (plan
 	return plan, err
 }
 
+// ExplainClaim returns the plan by which ready runs are found.
+func (db *DB) ExplainClaim(ctx context.Context) (plan string, err error) {
+	err = db.inTx(ctx, "explaining", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "PREPARE ready (bigint) AS "+readyRuns); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "EXPLAIN EXECUTE ready (64)", pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
+}
+
 // DeleteBatch is how many events are deleted at once.
 const DeleteBatch = deleteBatch
 
