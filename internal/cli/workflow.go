@@ -20,6 +20,7 @@ func newWorkflowCmd(a *app) *cobra.Command {
 		},
 		newWorkflowApplyCmd(a), newWorkflowListCmd(a), newWorkflowShowCmd(a), newWorkflowVersionsCmd(a),
 		newWorkflowValidateCmd(a), newWorkflowDeleteCmd(a), newWorkflowSchemaCmd(), newWorkflowRunCmd(a),
+		newWorkflowGraphCmd(a),
 	)
 }
 
