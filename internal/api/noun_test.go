@@ -262,6 +262,14 @@ func TestWorkflowsAndRuns(t *testing.T) {
 	h.want(t, 200, "POST", "/api/runs/"+id+"/cancel", "")
 	h.want(t, 200, "DELETE", "/api/workflows/sums", "")
 	h.refused(t, 404, meshhook.CodeNotFound, "DELETE", "/api/workflows/sums", "")
+
+	// What is doubtful is said, and done.
+	require.NotContains(t, second, "warnings")
+	const doubtful = `{"definition":{"name":"sums","steps":[{"id":"a","transform":".event.body.n"},{"id":"b","http":{"url":"{{ .secrets.hook_url }}"}}]}}`
+	require.Equal(t, []any{
+		`workflow:1:31: no expression reads .steps.a, so that the step has no effect`,
+		`the secret hook_url does not exist; make it with: meshhook secret set hook_url`,
+	}, h.want(t, 201, "POST", "/api/workflows", doubtful)["warnings"])
 }
 
 func uuid(t *testing.T, text string) meshhook.ID {

@@ -95,7 +95,19 @@ func (c *call) apply(ctx context.Context, d *workflow.Definition, source string)
 		c.status = http.StatusCreated
 		c.writer.Header().Set("Location", Prefix+"workflows/"+applied.Workflow.ID.String())
 	}
+	if err == nil {
+		applied.Warnings, err = c.doubts(ctx, d)
+	}
 	return applied, err
+}
+
+// doubts are the warnings of a document, and the secrets that it lacks.
+func (c *call) doubts(ctx context.Context, d *workflow.Definition) (list []string, err error) {
+	for _, w := range d.Warnings() {
+		list = append(list, w.String())
+	}
+	vault, err := c.project.Secrets(ctx)
+	return append(list, d.MissingSecrets(vault)...), err
 }
 
 // deleteWorkflow refuses with CodeConflict while a webhook or a run needs it.

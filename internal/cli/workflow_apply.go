@@ -56,6 +56,9 @@ func runWorkflowApply(ctx context.Context, a *app, files []string) error {
 			}
 			applied = append(applied, one)
 		}
+		if err := a.warnOfSecrets(ctx, s, documents, applied); err != nil {
+			return err
+		}
 		return a.print(applied, func(w io.Writer) error {
 			for _, one := range applied {
 				if _, err := fmt.Fprintln(w, tail.Clean(outcome(one))); err != nil {
@@ -72,6 +75,35 @@ func apply(ctx context.Context, project *postgres.Tenant, d *workflow.Document) 
 	return project.Apply(ctx, d.Definition.Name, d.Definition.Description, meshhook.Version{
 		Digest: d.Definition.Digest(), Source: d.Source,
 	})
+}
+
+// warnOfSecrets says which secrets the documents read that the vault has not, and
+// gives each answer its document's warnings.
+func (a *app) warnOfSecrets(ctx context.Context, s *session, documents []*workflow.Document, applied []meshhook.Applied) error {
+	vault, err := s.project.Secrets(ctx)
+	if err != nil {
+		return err
+	}
+	said := map[string]bool{} // by several documents, once
+	for i, d := range documents {
+		missing := d.Definition.MissingSecrets(vault)
+		for _, text := range missing {
+			if !said[text] {
+				a.warn("%s", text)
+			}
+			said[text] = true
+		}
+		applied[i].Warnings = append(warningsOf(d), missing...)
+	}
+	return nil
+}
+
+// warningsOf are the warnings of a document as JSON has them.
+func warningsOf(d *workflow.Document) (list []string) {
+	for _, w := range d.Definition.Warnings() {
+		list = append(list, w.String())
+	}
+	return list
 }
 
 func outcome(applied meshhook.Applied) string {
@@ -139,6 +171,8 @@ type valid struct {
 	Digest   string `json:"digest"`
 	// Secrets are the names of those that runs of the workflow read.
 	Secrets []string `json:"secrets,omitempty"`
+	// Warnings are those that are printed, too.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func runWorkflowValidate(a *app, files []string) error {
@@ -148,7 +182,7 @@ func runWorkflowValidate(a *app, files []string) error {
 	}
 	list := make([]valid, len(documents))
 	for i, d := range documents {
-		list[i] = valid{d.Definition.Name, len(d.Definition.Steps), d.Definition.Digest(), d.Definition.References().Secrets}
+		list[i] = valid{d.Definition.Name, len(d.Definition.Steps), d.Definition.Digest(), d.Definition.References().Secrets, warningsOf(d)}
 	}
 	return a.print(list, func(w io.Writer) error {
 		for _, v := range list {

@@ -33,4 +33,7 @@ type Applied struct {
 	// Created is set when the workflow is new, Changed when a version was made.
 	Created bool `json:"created"`
 	Changed bool `json:"changed"`
+	// Warnings say what is allowed but probably a mistake, and which secrets are
+	// missing in the vault. Who checked the document sets them.
+	Warnings []string `json:"warnings,omitempty" doc:"What is probably a mistake: in the document, or a secret that does not exist."`
 }

@@ -301,3 +301,13 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestMissingSecrets(t *testing.T) {
+	t.Parallel()
+	d := parse(t, `{name: x, concurrency: {limit: 1, key: .secrets.c}, steps: [{id: a, if: .secrets.b, http: {url: "{{ .secrets.a }}"}}]}`)
+	require.Empty(t, d.MissingSecrets([]meshhook.VaultSecret{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}))
+	require.Equal(t, []string{
+		"the secret a does not exist; make it with: meshhook secret set a",
+		"the secret c does not exist; make it with: meshhook secret set c",
+	}, d.MissingSecrets([]meshhook.VaultSecret{{Name: "b"}}))
+}

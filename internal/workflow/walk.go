@@ -204,7 +204,7 @@ func (t *turn) refuse(s *Step, record meshhook.Step) (reason meshhook.FailureRea
 	for _, u := range s.uses {
 		if name, ok := u.rest("secrets"); ok {
 			if _, exists := t.state.Secrets[name]; !exists {
-				return meshhook.FailedExpression, "the secret " + name + " does not exist; make it with: meshhook secret set " + name
+				return meshhook.FailedExpression, noSecret(name)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // Warnings returns what is allowed but probably a mistake, in the order of the
@@ -23,6 +25,21 @@ func (d *Definition) Warnings() []Problem {
 	}
 	r.block(&d.Block, nil, "")
 	return r.warnings
+}
+
+// MissingSecrets says which secrets the definition reads that are not among those
+// of the vault: a step that reads one fails. The texts are in the order of the names.
+func (d *Definition) MissingSecrets(vault []meshhook.VaultSecret) (warnings []string) {
+	for _, name := range d.References().Secrets {
+		if !slices.ContainsFunc(vault, func(s meshhook.VaultSecret) bool { return s.Name == name }) {
+			warnings = append(warnings, noSecret(name))
+		}
+	}
+	return warnings
+}
+
+func noSecret(name string) string {
+	return "the secret " + name + " does not exist; make it with: meshhook secret set " + name
 }
 
 // reviewer looks for what is probably a mistake.
