@@ -33,12 +33,13 @@ func TestScripts(t *testing.T) {
 // verbs are those of testdata/README.md.
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
+		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "decide": decide, "post": post, "private": private, "sink": sinkVerb,
 	}
 }
 
 // scene is what a script has going; verbs find it by its key.
 type scene struct {
+	t       testing.TB
 	mu      sync.Mutex
 	daemons map[string]*process
 	sinks   map[string]*sink
@@ -74,7 +75,7 @@ func setup(env *testscript.Env) error {
 	if dir := flag.Lookup("test.gocoverdir"); dir != nil && dir.Value.String() != "" {
 		env.Setenv("GOCOVERDIR", dir.Value.String())
 	}
-	s := &scene{daemons: map[string]*process{}, sinks: map[string]*sink{}}
+	s := &scene{t: t, daemons: map[string]*process{}, sinks: map[string]*sink{}}
 	env.Values[sceneKey{}] = s
 	env.Defer(s.clear)
 	return nil
