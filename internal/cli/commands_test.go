@@ -56,7 +56,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"workflow": "", "workflow apply": "file", "workflow list": "", "workflow show": "version", "workflow versions": "",
 		"workflow validate": "file", "workflow delete": "", "workflow schema": "", "workflow run": "body dry-run file version wait",
 		"workflow graph": "dot file mermaid version",
-		"run": "", "run list": "limit since status workflow", "run show": "", "run cancel": "", "run retry": "from-step", "run wait": "timeout",
+		"run":            "", "run list": "limit since status workflow", "run show": "", "run cancel": "", "run retry": "from-step", "run wait": "timeout",
 		"event": "", "event list": "code cursor dedup-key from limit since status until webhook where", "event show": "body curl", "event replay": "again code cursor dry-run force rate since status until version webhook workflow yes",
 		"schema": "", "schema check": "body event file", "schema infer": "limit since webhook",
 		"secret": "", "secret set": "value value-env value-file value-stdin", "secret list": "", "secret delete": "",
