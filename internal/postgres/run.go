@@ -197,7 +197,29 @@ func (t *Tenant) CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, e
 		       fence = fence + 1, finished_at = now()
 		 WHERE id = $1`, func(tx pgx.Tx) error {
 		return t.audit(ctx, tx, meshhook.AuditRunCanceled, id.String(), nil)
-	})
+	}, func(tx pgx.Tx) error { return t.cancelSteps(ctx, tx, id) })
+}
+
+// cancelSteps ends the steps of a canceled run that were under way or waited.
+func (t *Tenant) cancelSteps(ctx context.Context, tx pgx.Tx, id meshhook.ID) error {
+	rows, err := tx.Query(ctx, `SELECT step_id FROM run_steps WHERE run_id = $1 AND status IN ('running', 'waiting')`, id)
+	if err != nil {
+		return err
+	}
+	steps, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	failures := make([][]byte, len(steps))
+	for i, step := range steps {
+		if failures[i], err = t.db.sealText(stepPlace("failure", step), id, "the run was canceled by "+string(t.who())); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE run_steps s SET status = 'failed', next_at = NULL, finished_at = now(), failure_reason = 'canceled', failure = u.failure
+		  FROM unnest($2::text[], $3::bytea[]) AS u (step_id, failure) WHERE s.run_id = $1 AND s.step_id = u.step_id`, id, steps, failures)
+	return err
 }
 
 // RetryRun puts a failed or canceled run back into the queue, as its next
