@@ -90,7 +90,7 @@ func updateWorkflow(ctx context.Context, c *call, body *workflowBody) (meshhook.
 
 // apply stores a document that was parsed; a new workflow is a 201.
 func (c *call) apply(ctx context.Context, d *workflow.Definition, source string) (meshhook.Applied, error) {
-	applied, err := c.project.Apply(ctx, d.Name, d.Description, meshhook.Version{Digest: d.Digest(), Source: source})
+	applied, err := c.project.Apply(ctx, d.Name, d.Description, meshhook.Version{Digest: d.Digest(), Source: source, RunLimit: d.RunLimit()})
 	if applied.Created && err == nil {
 		c.status = http.StatusCreated
 		c.writer.Header().Set("Location", Prefix+"workflows/"+applied.Workflow.ID.String())

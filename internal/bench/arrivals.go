@@ -98,7 +98,7 @@ func furnishOne(ctx context.Context, project *postgres.Tenant, path, source stri
 	if err != nil {
 		return err
 	}
-	applied, err := project.Apply(ctx, definition.Name, "", meshhook.Version{Digest: definition.Digest(), Source: source})
+	applied, err := project.Apply(ctx, definition.Name, "", meshhook.Version{Digest: definition.Digest(), Source: source, RunLimit: definition.RunLimit()})
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func runWorkflowApply(ctx context.Context, a *app, files []string) error {
 // apply stores one document.
 func apply(ctx context.Context, project *postgres.Tenant, d *workflow.Document) (meshhook.Applied, error) {
 	return project.Apply(ctx, d.Definition.Name, d.Definition.Description, meshhook.Version{
-		Digest: d.Definition.Digest(), Source: d.Source,
+		Digest: d.Definition.Digest(), Source: d.Source, RunLimit: d.Definition.RunLimit(),
 	})
 }
 

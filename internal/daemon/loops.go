@@ -29,6 +29,7 @@ func (d *Daemon) loops() []*loop.Loop {
 		{Name: "configuration", Bell: config.C(), Every: poll, Work: d.refresh},
 		{Name: "heartbeat", Every: 5 * time.Second, Work: once(d.beat)},
 		{Name: "recover", Every: poll, Work: chores.Recover},
+		{Name: "places", Every: time.Minute, Work: chores.LetIn},
 		{Name: "tidy", Every: time.Hour, Work: chores.Tidy},
 	}
 	if d.does(roleAdmin) {

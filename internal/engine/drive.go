@@ -106,6 +106,9 @@ func (d *driver) run(ctx context.Context) error {
 	if d.claim.Run.EventID != nil && d.claim.Event == nil {
 		return d.fail(ctx, meshhook.FailedDefinition, "the event that started the run has expired")
 	}
+	if placed, err := d.place(ctx); !placed || err != nil {
+		return err
+	}
 	for {
 		over, err := d.turn(ctx)
 		if over || err != nil {
@@ -217,6 +220,7 @@ func (d *driver) fail(ctx context.Context, reason meshhook.FailureReason, messag
 
 func (d *driver) end(ctx context.Context, move meshhook.RunMove) error {
 	run := &d.claim.Run
+	move.Place = d.claim.Place
 	took := move.FinishedAt.Sub(*run.StartedAt)
 	entry := d.pending.entry(meshhook.RunEntry(move.Status), move.FinishedAt)
 	entry.Status, entry.DurationMS, entry.Attempt = string(move.Status), took.Milliseconds(), run.Attempt
@@ -256,8 +260,13 @@ func (d *driver) sleep(ctx context.Context, decision workflow.Decision) error {
 // the run is held.
 func (d *driver) record(ctx context.Context, move meshhook.RunMove) error {
 	move.Fence = d.claim.Fence
+	return insist(ctx, func() error { return d.store.Move(ctx, move) })
+}
+
+// insist does what asks the database until it is there, or ctx ends.
+func insist(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := d.store.Move(ctx, move)
+		err := do()
 		if meshhook.ErrorCode(err) != meshhook.CodeUnavailable {
 			return err
 		}

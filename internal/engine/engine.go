@@ -47,6 +47,9 @@ type Store interface {
 	Decisions(ctx context.Context, run meshhook.ID) (map[string]meshhook.Decision, error)
 	// Move records what was done with a run; CodeLeaseLost when it is in other hands.
 	Move(ctx context.Context, move meshhook.RunMove) error
+	// TakePlace gives a run that is held its place, claim.Place, of its workflow's
+	// concurrency; where taken is false, the run is back in the queue until its turn.
+	TakePlace(ctx context.Context, claim *meshhook.RunClaim, key string) (taken bool, err error)
 	// ReleaseRuns gives back what owner still holds.
 	ReleaseRuns(ctx context.Context, owner meshhook.ID) (int, error)
 	// VersionOf returns one version of a workflow.

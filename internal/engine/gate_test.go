@@ -65,6 +65,10 @@ func (g *gate) Move(ctx context.Context, m meshhook.RunMove) error {
 	return err
 }
 
+func (g *gate) TakePlace(ctx context.Context, claim *meshhook.RunClaim, key string) (bool, error) {
+	return through(g, call{name: "place"}, func() (bool, error) { return g.DB.TakePlace(ctx, claim, key) })
+}
+
 func (g *gate) ReleaseRuns(ctx context.Context, owner meshhook.ID) (int, error) {
 	return through(g, call{name: "release"}, func() (int, error) { return g.DB.ReleaseRuns(ctx, owner) })
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/pgtest"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/workflow"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -113,7 +114,11 @@ func inOneHouse(t *testing.T, stories []story) {
 func (h *house) apply(t tester, name, source string) meshhook.Workflow {
 	t.Helper()
 	digest := sha256.Sum256([]byte(source))
-	applied, err := h.project.Apply(t.Context(), name, "", meshhook.Version{Digest: hex.EncodeToString(digest[:]), Source: source})
+	version := meshhook.Version{Digest: hex.EncodeToString(digest[:]), Source: source}
+	if d, err := workflow.Parse(name, []byte(source)); err == nil {
+		version.RunLimit = d.RunLimit()
+	}
+	applied, err := h.project.Apply(t.Context(), name, "", version)
 	require.NoError(t, err)
 	return applied.Workflow
 }

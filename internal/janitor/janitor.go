@@ -12,20 +12,24 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// maxRecover is how many runs are recovered at once.
+// maxRecover is how many runs are recovered at once, and in how many places of
+// workflows' concurrency others are let in.
 const maxRecover = 500
 
 // Store is what the janitor asks of the database.
 type Store interface {
 	// RecoverRuns puts up to limit runs whose lease ran out back into the queue.
 	RecoverRuns(ctx context.Context, limit int) (int, error)
+	// WakeBlocked wakes the runs of up to limit places that sleep although it is their
+	// turn, and returns how many it woke.
+	WakeBlocked(ctx context.Context, limit int) (woken int, err error)
 	// EnsurePartitions makes the partitions of now and the near future.
 	EnsurePartitions(ctx context.Context, now time.Time) error
 	// Expire deletes what is older than the retention.
 	Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error)
 }
 
-// Janitor does the house's chores. Recover and Tidy are the Work of two loops.
+// Janitor does the house's chores. Recover, LetIn and Tidy are the Work of loops.
 type Janitor struct {
 	store     Store
 	retention meshhook.Retention
@@ -44,6 +48,17 @@ func (j *Janitor) Recover(ctx context.Context) (more bool, err error) {
 		j.log.Warn("took over runs whose daemon has been silent for longer than its lease", "runs", count)
 	}
 	return count == maxRecover, err
+}
+
+// LetIn wakes runs that wait for a place of their workflow's concurrency where there
+// is room: the end of a run does, too, but there may never be one after the limit was
+// raised, and a daemon of another version may know nothing of places.
+func (j *Janitor) LetIn(ctx context.Context) (more bool, err error) {
+	woken, err := j.store.WakeBlocked(ctx, maxRecover)
+	if woken > 0 {
+		j.log.Info("woke runs that waited for a place although there is room", "runs", woken)
+	}
+	return false, err
 }
 
 // Tidy makes partitions and expires what is old.

@@ -141,9 +141,44 @@ func TestChoresReportALostDatabase(t *testing.T) {
 	h := newHouse(t)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, chore := range []func(context.Context) (bool, error){h.janitor.Recover, h.janitor.Tidy} {
+	for _, chore := range []func(context.Context) (bool, error){h.janitor.Recover, h.janitor.LetIn, h.janitor.Tidy} {
 		more, err := chore(over)
 		require.False(t, more)
 		require.Equal(t, meshhook.CodeUnavailable, meshhook.ErrorCode(err))
 	}
+}
+
+// A run that waits for a place although there is room is let in.
+func TestLetIn(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	limit := func(n int) {
+		_, err := h.project.Apply(ctx, "orders", "", meshhook.Version{Digest: fmt.Sprint(n), Source: "#", RunLimit: n})
+		require.NoError(t, err)
+	}
+	limit(1)
+	for range 2 {
+		h.record(t, time.Now())
+	}
+	claims, err := h.db.ClaimRuns(ctx, meshhook.NewID(), 10, time.Minute)
+	require.NoError(t, err)
+	for i := range claims {
+		claims[i].Place = meshhook.PlaceOf(h.workflow.ID, "")
+		taken, err := h.db.TakePlace(ctx, &claims[i], "")
+		require.NoError(t, err)
+		require.Equal(t, i == 0, taken)
+	}
+	_, err = h.janitor.LetIn(ctx)
+	require.NoError(t, err)
+	require.Empty(t, h.log.String(), "there is no room")
+
+	limit(2)
+	more, err := h.janitor.LetIn(ctx)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Contains(t, h.log.String(), `level=INFO msg="woke runs that waited for a place although there is room" runs=1`)
+	woken, err := h.db.ClaimRuns(ctx, meshhook.NewID(), 10, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, woken, 1)
 }

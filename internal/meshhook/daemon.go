@@ -24,8 +24,11 @@ type Status struct {
 	Runs   map[RunStatus]int64   `json:"runs_24h"`
 	// Ready is the number of runs that could be claimed now.
 	Ready int64 `json:"ready_runs"`
-	// OldestQueued is since when the oldest queued run has been ready; nil
-	// when none is queued.
+	// Blocked is the number of runs that wait for a place of their workflow's
+	// concurrency.
+	Blocked int64 `json:"blocked_runs"`
+	// OldestQueued is since when the oldest queued run has been ready; nil when none
+	// is queued but those that are blocked.
 	OldestQueued *time.Time `json:"oldest_queued,omitempty"`
 	// Circuits are the project's that are not closed, the oldest first.
 	Circuits []Circuit `json:"circuits"`

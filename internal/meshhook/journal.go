@@ -17,7 +17,7 @@ const (
 	EntryEventDuplicate  EntryKind = "event.duplicate"
 	EntryEventFiltered   EntryKind = "event.filtered"
 	EntryEventSuppressed EntryKind = "event.suppressed" // rejections that were counted, not stored
-	EntryRunQueued       EntryKind = "run.queued"       // by hand, by replay or by retry
+	EntryRunQueued       EntryKind = "run.queued"       // by hand, by replay or by retry; or back, until it gets a place (QueuedForPlace)
 	EntryRunStarted      EntryKind = "run.started"
 	EntryRunRecovered    EntryKind = "run.recovered" // its daemon died; another goes on
 	EntryRunReleased     EntryKind = "run.released"  // its daemon stops; another goes on
@@ -57,7 +57,7 @@ type Entry struct {
 	Step      string    `json:"step,omitempty"`
 	// Status is the state that the event, run, step or circuit is in now.
 	Status string `json:"status,omitempty"`
-	// Code is the reason of a rejection or failure, from a closed set.
+	// Code is the reason of a rejection or failure, or what a run waits for, from a closed set.
 	Code string `json:"code,omitempty"`
 	// Detail is one sentence for a person. It holds no secret of the vault.
 	Detail string `json:"detail,omitempty"`

@@ -12,7 +12,7 @@ type RunStatus string
 
 // The states of a run.
 const (
-	RunQueued    RunStatus = "queued"    // ready to be claimed by a daemon
+	RunQueued    RunStatus = "queued"    // to be claimed by a daemon, or Blocked
 	RunRunning   RunStatus = "running"   // held by a daemon under a lease
 	RunWaiting   RunStatus = "waiting"   // asleep; WaitingFor says on what
 	RunSucceeded RunStatus = "succeeded" // ended well
@@ -95,6 +95,9 @@ type Run struct {
 	WaitingFor WaitingFor `json:"waiting_for,omitempty"`
 	// WakeAt is when a queued or waiting run may be claimed.
 	WakeAt *time.Time `json:"wake_at,omitempty"`
+	// Blocked tells of a queued run that it waits for a place of its workflow's
+	// concurrency.
+	Blocked bool `json:"blocked,omitempty"`
 	// Attempt counts from 1; run retry makes the next one.
 	Attempt   int       `json:"attempt"`
 	CreatedAt time.Time `json:"created_at"`
@@ -205,6 +208,11 @@ type RunClaim struct {
 	// Now is the server's time when the run was claimed. All times of runs are the
 	// server's, so that daemons whose clocks differ, or jump, agree.
 	Now time.Time
+	// Place is the place that the run has or waits for; zero for a run that needs
+	// none, or has not asked for one yet.
+	Place PlaceID
+	// Placed tells that the run has its place.
+	Placed bool
 	// Unreadable is why what is recorded of the run cannot be read; nil in all
 	// health. Such a run can only be failed: it must not hold up the others.
 	Unreadable error
@@ -227,4 +235,6 @@ type RunMove struct {
 	Error      *Failure
 	Steps      []Step
 	Entries    []Entry
+	// Place is what a move to the run's end frees; zero for a run that needs none.
+	Place PlaceID
 }

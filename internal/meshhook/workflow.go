@@ -23,7 +23,11 @@ type Version struct {
 	// Digest identifies the definition's meaning: formatting and comments do not change it.
 	Digest string `json:"digest"`
 	// Source is the document as it was applied.
-	Source    string    `json:"source,omitempty"`
+	Source string `json:"source,omitempty"`
+	// RunLimit is how many runs may be under way at once, for each result of the key
+	// of the version's concurrency; 0 is any number. Only Apply reads it: the newest
+	// version's limit holds for the runs of all versions.
+	RunLimit  int       `json:"-"`
 	CreatedAt time.Time `json:"created_at"`
 }
 

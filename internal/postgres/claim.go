@@ -35,7 +35,7 @@ const (
 		  FROM claimed WHERE fresh
 	)
 	SELECT c.id, c.project_id, c.workflow_id, c.workflow, c.version, c.event_id, c.webhook, c.attempt, c.fence,
-	       c.started_at, c.input, c.fresh, now(),
+	       c.started_at, c.input, c.fresh, now(), c.place, c.placed,
 	       e.endpoint_id, e.received_at, e.remote_addr, e.method, e.path, e.content_type, e.head, e.body, e.body_size
 	  FROM claimed c LEFT JOIN events e ON e.id = c.event_id
 	 ORDER BY c.id`
@@ -87,14 +87,15 @@ func entryIDs(count int) [][16]byte {
 
 func (db *DB) scanClaim(row pgx.CollectableRow) (claim meshhook.RunClaim, fresh bool, err error) {
 	run := &claim.Run
-	var input []byte
+	var input, place []byte
 	var e joinedEvent
 	err = row.Scan(&run.ID, &run.ProjectID, &run.WorkflowID, &run.Workflow, &run.Version, &run.EventID, &run.Webhook, &run.Attempt, &claim.Fence,
-		&run.StartedAt, &input, &fresh, &claim.Now,
+		&run.StartedAt, &input, &fresh, &claim.Now, &place, &claim.Placed,
 		&e.endpointID, &e.receivedAt, &e.remoteAddr, &e.method, &e.path, &e.contentType, &e.head, &e.body, &e.bodySize)
 	if err != nil {
 		return claim, fresh, err
 	}
+	copy(claim.Place[:], place)
 	run.Status = meshhook.RunRunning
 	run.CreatedAt = meshhook.IDTime(run.ID)
 	inUTC(run.StartedAt, &claim.Now)

@@ -68,6 +68,7 @@ func TestConstraintsRefuse(t *testing.T) {
 		"runs_lease_check":         {`UPDATE runs SET lease_owner = id`, `UPDATE runs SET status = 'running', finished_at = NULL, lease_owner = id`},
 		"runs_wake_check":          {`UPDATE runs SET status = 'queued', finished_at = NULL`},
 		"runs_finished_check":      {`UPDATE runs SET finished_at = NULL`},
+		"runs_place_check":         {`UPDATE runs SET placed = true`},
 		"runs_failure_check":       {`UPDATE runs SET status = 'failed'`, `UPDATE runs SET failure_reason = 'timeout'`},
 		"run_steps_status_check":   {`UPDATE run_steps SET status = 'lost'`},
 		"run_steps_finished_check": {`UPDATE run_steps SET finished_at = now()`, `UPDATE run_steps SET status = 'succeeded'`},

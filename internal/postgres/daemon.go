@@ -55,8 +55,9 @@ func (t *Tenant) Status(ctx context.Context) (s meshhook.Status, err error) {
 		return tx.QueryRow(ctx, `
 			SELECT (SELECT count(*) FROM webhook_endpoints WHERE project_id = $1), (SELECT count(*) FROM workflows WHERE project_id = $1),
 			       (SELECT count(*) FROM runs WHERE project_id = $1 AND status IN ('queued', 'waiting') AND wake_at <= now()),
-			       (SELECT min(wake_at) FROM runs WHERE project_id = $1 AND status = 'queued')`, t.id).
-			Scan(&s.Webhooks, &s.Workflows, &s.Ready, &s.OldestQueued)
+			       (SELECT count(*) FROM runs WHERE project_id = $1 AND `+isBlocked+`),
+			       (SELECT min(wake_at) FROM runs WHERE project_id = $1 AND status = 'queued' AND wake_at < 'infinity')`, t.id).
+			Scan(&s.Webhooks, &s.Workflows, &s.Ready, &s.Blocked, &s.OldestQueued)
 	})
 	inUTC(s.OldestQueued)
 	return s, err

@@ -17,12 +17,13 @@ import (
 // writeTimeout bounds one group commit.
 const writeTimeout = 10 * time.Second
 
-// startLanes makes the lanes of the two hot writes: what ingress records and
-// what the engine records.
+// startLanes makes the lanes of the hot writes: what ingress records, what the
+// engine records, and the places that its runs take.
 func (db *DB) startLanes() {
 	options := lane.Options{Workers: 2, MaxBatch: 128, Gather: time.Millisecond, Fatal: connectionLost}
 	db.intakes = lane.New(options, db.writeIntakes)
 	db.moves = lane.New(options, db.writeMoves)
+	db.places = lane.New(options, db.writePlaces)
 }
 
 // head is what of an event, beside its body, may hold a payload. It is sealed

@@ -126,7 +126,11 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 		entries = append(entries, rows[i].entries...)
 	}
 	holds := make(map[hold]bool, len(rows))
+	freed, woken := freedPlaces(rows), 0
 	err := db.inBatch(ctx, "recording moves", func(b *pgx.Batch) {
+		if len(freed) > 0 {
+			b.Queue(lockPlaces, lockKeys(freed))
+		}
 		b.Queue(updateRuns, moveColumns(sorted)...).Query(func(answer pgx.Rows) error {
 			var h hold
 			_, err := pgx.ForEachRow(answer, []any{&h.run, &h.fence}, func() error {
@@ -141,7 +145,13 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 		if len(entries) > 0 {
 			b.Queue(insertMoveEntries, entryValues(entries)...)
 		}
+		if len(freed) > 0 {
+			queueWake(b, freed, &woken)
+		}
 	})
+	if woken > 0 && err == nil {
+		db.Ring(BellRuns)
+	}
 	held := make([]bool, len(rows))
 	for i := range rows {
 		held[i] = holds[hold{rows[i].RunID, rows[i].Fence}]

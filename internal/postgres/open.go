@@ -44,6 +44,7 @@ type DB struct {
 
 	intakes *lane.Lane[intakeRow, meshhook.Recorded]
 	moves   *lane.Lane[moveRow, bool]
+	places  *lane.Lane[placeRow, placing]
 }
 
 // Open connects to the database and checks that it answers. Errors have
@@ -98,7 +99,7 @@ func (db *DB) Close() { db.closing.Do(db.close) }
 func (db *DB) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := errors.Join(db.intakes.Close(ctx), db.moves.Close(ctx)); err != nil {
+	if err := errors.Join(db.intakes.Close(ctx), db.moves.Close(ctx), db.places.Close(ctx)); err != nil {
 		db.log.Error("closing the database with writes under way", "error", err)
 	}
 	db.bell.close()

@@ -10,14 +10,15 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-const runFields = `id, project_id, workflow_id, workflow, version, event_id, webhook, status, waiting_for, wake_at, attempt,
+// A blocked run is asleep until the end of time, which is no time that Go knows.
+const runFields = `id, project_id, workflow_id, workflow, version, event_id, webhook, status, waiting_for, nullif(wake_at, 'infinity'), ` + isBlocked + `, attempt,
 	started_at, finished_at, input, output, failure_reason, failure, failed_step`
 
 func (db *DB) scanRun(row pgx.CollectableRow) (r meshhook.Run, err error) {
 	var input, output, failure []byte
 	var reason meshhook.FailureReason
 	var failedStep string
-	err = row.Scan(&r.ID, &r.ProjectID, &r.WorkflowID, &r.Workflow, &r.Version, &r.EventID, &r.Webhook, &r.Status, &r.WaitingFor, &r.WakeAt, &r.Attempt,
+	err = row.Scan(&r.ID, &r.ProjectID, &r.WorkflowID, &r.Workflow, &r.Version, &r.EventID, &r.Webhook, &r.Status, &r.WaitingFor, &r.WakeAt, &r.Blocked, &r.Attempt,
 		&r.StartedAt, &r.FinishedAt, &input, &output, &reason, &failure, &failedStep)
 	if err != nil {
 		return r, err
@@ -229,7 +230,7 @@ func (t *Tenant) cancelSteps(ctx context.Context, tx pgx.Tx, id meshhook.ID) err
 func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
 	return t.changeRun(ctx, id, meshhook.RunQueued, `
 		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
-		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = ''
+		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
 		 WHERE id = $1`, func(tx pgx.Tx) error {
 		detail := map[string]any{}
 		if from != "" {
@@ -260,9 +261,23 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 
 // changeRun moves a run to another state, if its state machine allows that.
 func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunStatus, update string, more ...func(pgx.Tx) error) (meshhook.Run, error) {
-	var run meshhook.Run
-	err := t.inTx(ctx, "changing the run", func(tx pgx.Tx) (err error) {
-		if run, err = t.run(ctx, tx, id, "FOR UPDATE"); err != nil {
+	run, err := t.tryChange(ctx, id, to, update, more...)
+	for errors.Is(err, errPlaceChanged) {
+		run, err = t.tryChange(ctx, id, to, update, more...)
+	}
+	if err == nil {
+		t.db.Ring(BellRuns, BellControl, BellJournal)
+	}
+	return run, err
+}
+
+func (t *Tenant) tryChange(ctx context.Context, id meshhook.ID, to meshhook.RunStatus, update string, more ...func(pgx.Tx) error) (run meshhook.Run, err error) {
+	err = t.inTx(ctx, "changing the run", func(tx pgx.Tx) error {
+		place, err := t.lockRunAndPlace(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if run, err = t.run(ctx, tx, id, ""); err != nil {
 			return err
 		}
 		if !run.Status.CanBecome(to) || (to == meshhook.RunQueued && !run.Status.Ended()) {
@@ -276,14 +291,16 @@ func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunS
 				return err
 			}
 		}
+		if place != nil && to.Ended() {
+			if _, err := tx.Exec(ctx, wakeBlocked, [][]byte{place}); err != nil {
+				return err
+			}
+		}
 		if run, err = t.run(ctx, tx, id, ""); err != nil {
 			return err
 		}
 		return t.db.insertEntries(ctx, tx, t.runEntry(run, to))
 	})
-	if err == nil {
-		t.db.Ring(BellRuns, BellControl, BellJournal)
-	}
 	return run, err
 }
 

@@ -62,8 +62,8 @@ func (t *Tenant) addVersion(ctx context.Context, tx pgx.Tx, w meshhook.Workflow,
 		return w, err
 	}
 	rows, err := tx.Query(ctx, `
-		UPDATE workflows SET version = $2, description = $3, updated_at = now() WHERE id = $1
-		RETURNING `+workflowFields, w.ID, w.Version+1, description)
+		UPDATE workflows SET version = $2, description = $3, run_limit = $4, updated_at = now() WHERE id = $1
+		RETURNING `+workflowFields, w.ID, w.Version+1, description, v.RunLimit)
 	if err != nil {
 		return w, err
 	}

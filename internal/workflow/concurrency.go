@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/profullstack/meshhook/internal/expr"
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // maxConcurrency bounds the limits of concurrency, of a workflow and of a
@@ -24,6 +25,15 @@ type Concurrency struct {
 
 	key  *expr.Program
 	uses []use
+}
+
+// RunLimit is how many runs may be under way at once, for each result of the key; 0
+// is any number.
+func (d *Definition) RunLimit() int {
+	if d.Concurrency == nil {
+		return 0
+	}
+	return d.Concurrency.Limit
 }
 
 // concurrencyFields are the keys of concurrency.
@@ -54,6 +64,8 @@ type Place struct {
 	Key string
 	// Limit is how many of them may be under way.
 	Limit int
+	// Shown is the key for people: without secrets, and cut after 200 characters.
+	Shown string
 }
 
 // Place returns the place that the run needs, or nil for a workflow without
@@ -74,9 +86,13 @@ func (p *Program) Place(ctx context.Context, s *State) (*Place, error) {
 	}
 	if text, ok := value.(string); ok {
 		place.Key = text
-		return place, nil
+	} else {
+		text, err := encodeJSON(value)
+		if err != nil {
+			return nil, s.masked(err)
+		}
+		place.Key = string(text)
 	}
-	text, err := encodeJSON(value)
-	place.Key = string(text)
-	return place, err
+	place.Shown = meshhook.Clip(s.masker.Text(place.Key), 200)
+	return place, nil
 }
