@@ -188,6 +188,28 @@ func TestARejectedEventIsReplayedByForceOnly(t *testing.T) {
 	require.Equal(t, run["id"], as[map[string]any](t, audit[0]["detail"])["run_id"])
 }
 
+// The limit of a workflow's concurrency holds for what was applied here, too.
+func TestBlockedRuns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "MESHHOOK_ONLY=admin") // nobody drives the runs
+	h.want(t, 201, "POST", "/api/workflows", `{"source":"name: one\nconcurrency: {limit: 1}\nsteps: [{id: a, transform: .}]\n"}`)
+	for range 2 {
+		h.want(t, 201, "POST", "/api/workflows/one/runs", `{}`)
+	}
+	claims, err := h.db.ClaimRuns(t.Context(), meshhook.NewID(), 10, time.Minute)
+	require.NoError(t, err)
+	for i := range claims {
+		run := &claims[i].Run
+		claims[i].Place = meshhook.PlaceOf(run.WorkflowID, "")
+		taken, err := h.db.TakePlace(t.Context(), &claims[i], "")
+		require.NoError(t, err)
+		require.Equal(t, i == 0, taken)
+		shown := h.want(t, 200, "GET", "/api/runs/"+run.ID.String(), "")
+		require.Equal(t, !taken, shown["blocked"] == true)
+		require.NotContains(t, shown, "wake_at")
+	}
+}
+
 func TestWorkflowsAndRuns(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "MESHHOOK_ONLY=admin") // nobody drives the runs

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/pgtest"
 )
 
@@ -259,4 +261,27 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 		require.Equal(t, 1, Main(t.Context(), strings.Fields(command), u.streams(full{}, &err)), command)
 		require.Contains(t, err.String(), "no space left on device", command)
 	}
+}
+
+// A run that waits for a place of its workflow's concurrency is shown as such.
+func TestABlockedRunIsShown(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	u.must("workflow apply -f " + u.file("one.yaml", "name: one\nconcurrency: {limit: 1}\nsteps: [{id: a, transform: .}]\n"))
+	require.NotContains(t, u.must("status"), "blocked")
+	u.must("workflow run one")
+	id := strings.TrimSpace(u.must("workflow run one"))
+	db := pgtest.Open(t, strings.TrimPrefix(u.env[1], "MESHHOOK_DATABASE_URL="))
+	claims, err := db.ClaimRuns(t.Context(), meshhook.NewID(), 10, time.Minute)
+	require.NoError(t, err)
+	for i := range claims {
+		claims[i].Place = meshhook.PlaceOf(claims[i].Run.WorkflowID, "")
+		taken, err := db.TakePlace(t.Context(), &claims[i], "")
+		require.NoError(t, err)
+		require.Equal(t, i == 0, taken)
+	}
+	require.True(t, strings.HasPrefix(u.must("run list"), id+"\tone\t1\tqueued (blocked)\t"))
+	require.Regexp(t, "waiting for\\s+a place of its workflow's concurrency\n", u.must("run show "+id))
+	require.Contains(t, u.must("run show -o json "+id), `"blocked": true`)
+	require.Regexp(t, "ready runs\\s+0\nblocked runs\\s+1 wait for a place of their workflow's concurrency\n", u.must("status"))
 }

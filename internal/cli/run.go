@@ -64,7 +64,7 @@ func runRunList(ctx context.Context, a *app, o *runListOptions) error {
 		}
 		columns := []string{"id", "workflow", "version", "status", "webhook", "created", "took", "error"}
 		return printList(a, list, columns, func(t *table, r meshhook.Run) {
-			t.add(r.ID, r.Workflow, r.Version, state("run", r.Status), r.Webhook, r.CreatedAt, took(r.StartedAt, r.FinishedAt), failure(r.Error))
+			t.add(r.ID, r.Workflow, r.Version, runState(r), r.Webhook, r.CreatedAt, took(r.StartedAt, r.FinishedAt), failure(r.Error))
 		})
 	})
 }
@@ -138,11 +138,23 @@ func (a *app) printRun(r meshhook.Run) error {
 	})
 }
 
+// runState is a run's status, with a sign for one that waits for a place.
+func runState(r meshhook.Run) cell {
+	c := state("run", r.Status)
+	if r.Blocked {
+		c.text += " (blocked)"
+	}
+	return c
+}
+
 func runFields(f *fields, r meshhook.Run) {
 	f.add("id", r.ID)
 	f.add("workflow", fmt.Sprintf("%s version %d", r.Workflow, r.Version))
-	f.add("status", state("run", r.Status))
+	f.add("status", runState(r))
 	f.add("waiting for", r.WaitingFor)
+	if r.Blocked {
+		f.add("waiting for", "a place of its workflow's concurrency")
+	}
 	f.add("goes on at", r.WakeAt)
 	f.add("attempt", r.Attempt)
 	if r.EventID != nil {

@@ -50,6 +50,9 @@ func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) er
 		ready += ", the oldest for " + time.Since(*status.OldestQueued).Round(time.Second).String()
 	}
 	f.add("ready runs", ready)
+	if status.Blocked > 0 {
+		f.add("blocked runs", fmt.Sprintf("%d wait for a place of their workflow's concurrency", status.Blocked))
+	}
 	if len(status.Daemons) == 0 {
 		f.add("daemons", "none; start one with 'meshhook daemon'")
 	}

@@ -306,3 +306,14 @@ func TestBytesOf(t *testing.T) {
 		require.Equal(t, want, bytesOf(n))
 	}
 }
+
+// A run that waits for a place says so.
+func TestPage_Blocked(t *testing.T) {
+	t.Parallel()
+	s := withStory(t, 80, 40)
+	run := chatRun()
+	run.Status, run.WaitingFor, run.WakeAt, run.Blocked = meshhook.RunQueued, "", nil, true
+	s.store.runs[run.ID] = run
+	s.press("g j enter")
+	require.Equal(t, " waiting for   a place of its workflow's concurrency", s.line(7))
+}

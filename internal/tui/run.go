@@ -29,6 +29,9 @@ func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
 	if r.WaitingFor != "" {
 		d.field("waiting for", string(r.WaitingFor))
 	}
+	if r.Blocked {
+		d.field("waiting for", "a place of its workflow's concurrency")
+	}
 	d.moment("goes on at", r.WakeAt, loc)
 	d.field("attempt", strconv.Itoa(r.Attempt))
 	d.field("created", moment(r.CreatedAt, loc))
