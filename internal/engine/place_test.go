@@ -43,8 +43,8 @@ func (h *house) requireBlocked(t tester, count int) {
 	}, patience, tick)
 }
 
-// counter is a sink that counts who is between a call to /in and one to /out.
-type counter struct {
+// turnstile is a sink that counts who is between a call to /in and one to /out.
+type turnstile struct {
 	*sink
 	mu    sync.Mutex
 	now   int
@@ -54,8 +54,8 @@ type counter struct {
 	first chan struct{}
 }
 
-func newCounter(t *testing.T) *counter {
-	c := &counter{first: make(chan struct{})}
+func newTurnstile(t *testing.T) *turnstile {
+	c := &turnstile{first: make(chan struct{})}
 	c.sink = newSink(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
 		c.mu.Lock()
 		if r.URL.Path == "/in" {
@@ -74,7 +74,7 @@ func newCounter(t *testing.T) *counter {
 	return c
 }
 
-func (c *counter) workflow(name, concurrency string) string {
+func (c *turnstile) workflow(name, concurrency string) string {
 	return fmt.Sprintf("name: %s\nconcurrency: %s\nsteps:\n  - { id: in, http: { url: \"%s/in\" } }\n  - { id: out, http: { url: \"%s/out\" } }\n",
 		name, concurrency, c.URL, c.URL)
 }
@@ -108,7 +108,7 @@ func requireEnds(t *testing.T, count int, one, two *daemon) {
 
 func tellOneAtATime(t *testing.T, h *house) {
 	const runs = 100
-	s := newCounter(t)
+	s := newTurnstile(t)
 	w := h.apply(t, "single", s.workflow("single", "{ limit: 1 }"))
 	one, two := h.pair(t)
 	want := []string{h.start(t, w, "{}").String()}
@@ -125,7 +125,7 @@ func tellOneAtATime(t *testing.T, h *house) {
 
 func tellThreeAtATime(t *testing.T, h *house) {
 	const runs = 100
-	s := newCounter(t)
+	s := newTurnstile(t)
 	close(s.first)
 	w := h.apply(t, "three", s.workflow("three", "{ limit: 3 }"))
 	one, two := h.pair(t)
@@ -139,7 +139,7 @@ func tellThreeAtATime(t *testing.T, h *house) {
 }
 
 func tellALimitForEachKey(t *testing.T, h *house) {
-	s := newCounter(t)
+	s := newTurnstile(t)
 	w := h.apply(t, "keyed", s.workflow("keyed", `{ limit: 1, key: ".event.body.customer" }`))
 	d := h.daemon(t)
 	first := h.start(t, w, `{"customer":"a"}`)
@@ -168,7 +168,7 @@ func tellALimitForEachKey(t *testing.T, h *house) {
 }
 
 func tellACanceledRunFreesItsPlace(t *testing.T, h *house) {
-	s := newCounter(t)
+	s := newTurnstile(t)
 	w := h.apply(t, "canceled", s.workflow("canceled", "{ limit: 1 }"))
 	d := h.daemon(t)
 	first := h.start(t, w, "{}")
@@ -186,7 +186,7 @@ func tellACanceledRunFreesItsPlace(t *testing.T, h *house) {
 }
 
 func tellADeadDaemonsRunKeepsItsPlace(t *testing.T, h *house) {
-	s := newCounter(t)
+	s := newTurnstile(t)
 	w := h.apply(t, "dead", s.workflow("dead", "{ limit: 1 }"))
 	var dead atomic.Bool
 	fails := func(call) error {

@@ -263,9 +263,9 @@ func TestConcurrency(t *testing.T) {
 	for source, want := range map[string]*workflow.Place{
 		"":                          nil,
 		"concurrency: {limit: 3}\n": {Limit: 3},
-		"concurrency: {limit: 1, key: .event.body.name}\n":    {Limit: 1, Key: "Octo Cat"},
-		"concurrency: {limit: 1, key: .event.body}\n":         {Limit: 1, Key: `{"id":9007199254740993,"name":"Octo Cat"}`},
-		"concurrency: {limit: 1, key: .event.body.missing}\n": {Limit: 1, Key: "null"},
+		"concurrency: {limit: 1, key: .event.body.name}\n":    {Limit: 1, Key: "Octo Cat", Shown: "Octo Cat"},
+		"concurrency: {limit: 1, key: .event.body}\n":         {Limit: 1, Key: `{"id":9007199254740993,"name":"Octo Cat"}`, Shown: `{"id":9007199254740993,"name":"Octo Cat"}`},
+		"concurrency: {limit: 1, key: .event.body.missing}\n": {Limit: 1, Key: "null", Shown: "null"},
 	} {
 		place, err := compile(t, "name: x\n"+source+"steps: [{id: a, transform: .}]").Place(t.Context(), state())
 		require.NoError(t, err)
