@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // RunStatus is the state of a run.
@@ -53,6 +54,11 @@ const (
 	WaitingForRetry    WaitingFor = "retry"
 	WaitingForApproval WaitingFor = "approval"
 )
+
+// WaitingFors lists every WaitingFor.
+func WaitingFors() []WaitingFor {
+	return []WaitingFor{WaitingForDelay, WaitingForRetry, WaitingForApproval}
+}
 
 // FailureReason says why a step or a run failed. The set is closed: metrics,
 // lists and alerts group by it.
@@ -110,6 +116,8 @@ type Run struct {
 	Error  *Failure        `json:"error,omitempty"`
 	// Steps are the recorded steps, where they were asked for.
 	Steps []Step `json:"steps,omitempty"`
+	// History is what the journal keeps of the run, where it was asked for.
+	History []Entry `json:"history,omitempty"`
 }
 
 // StepStatus is the state of a step in a run.
@@ -164,6 +172,9 @@ type Step struct {
 	Error  *Failure        `json:"error,omitempty"`
 	// Decision is what a person said to an approval; nil until then.
 	Decision *Decision `json:"decision,omitempty"`
+	// Items counts the items of a foreach that have begun, by their status, where a
+	// run is read for people; nil otherwise.
+	Items map[StepStatus]int64 `json:"items,omitempty"`
 }
 
 // Scope is the item that a record belongs to ("each[3]" of "each[3].send"), or
@@ -174,9 +185,26 @@ func (s *Step) Scope() string { return ScopeOf(s.ID) }
 // ScopeOf is Scope of the record with this id.
 func ScopeOf(id string) string {
 	if strings.HasSuffix(id, "]") {
-		return id[:strings.LastIndexByte(id, '[')]
+		return id[:max(strings.LastIndexByte(id, '['), 0)]
 	}
 	return id[:max(strings.LastIndexByte(id, '.'), 0)]
+}
+
+// OpenItems returns the ids of items that have begun and not ended: such an item has
+// no record of its own, only what is inside it has.
+func OpenItems(steps []Step) map[string]bool {
+	open, ended := map[string]bool{}, map[string]bool{}
+	for i := range steps {
+		if steps[i].Kind == StepItem {
+			ended[steps[i].ID] = true
+		}
+	}
+	for i := range steps {
+		if id := steps[i].Scope(); strings.HasSuffix(id, "]") && !ended[id] {
+			open[id] = true
+		}
+	}
+	return open
 }
 
 // Decision is the answer of a person to an approval.
@@ -188,11 +216,34 @@ type Decision struct {
 	At   time.Time `json:"at"`
 }
 
+// MaxNote is how many characters the note of a decision may have.
+const MaxNote = 1000
+
+// CheckNote refuses, with CodeInvalid, a note that is longer than MaxNote or no text.
+func CheckNote(note string) error {
+	switch {
+	case !utf8.ValidString(note):
+		return Errorf(CodeInvalid, "the note is not text in UTF-8")
+	case utf8.RuneCountInString(note) > MaxNote:
+		return Errorf(CodeInvalid, "the note has %d characters; it may have %d", utf8.RuneCountInString(note), MaxNote)
+	}
+	return nil
+}
+
+// Awaited is an approval that waits for its answer.
+type Awaited struct {
+	RunID    ID
+	Workflow string
+	Step     string
+}
+
 // RunFilter narrows a list of runs; zero fields do not narrow.
 type RunFilter struct {
 	Workflow string
 	Status   RunStatus
-	Since    time.Time
+	// WaitingFor leaves only runs that are asleep on this.
+	WaitingFor WaitingFor
+	Since      time.Time
 	// Before is the cursor: only runs older than this one.
 	Before ID
 	Limit  int

@@ -14,8 +14,12 @@ import (
 // Decide answers an approval of a run, and wakes the run. With step "" it is the
 // only one that waits. Errors: CodeNotFound for an unknown run; CodeConflict when
 // nothing waits for an answer, or it was answered already; CodeInvalid when several
-// wait and none is named.
+// wait and none is named, and for a note that meshhook.CheckNote refuses. The run
+// comes with its steps, as Run has them.
 func (t *Tenant) Decide(ctx context.Context, id meshhook.ID, step string, approved bool, note string) (run meshhook.Run, err error) {
+	if err := meshhook.CheckNote(note); err != nil {
+		return run, err
+	}
 	d := meshhook.Decision{Approved: approved, By: t.who(), Note: note, At: time.Now().UTC()}
 	err = t.inTx(ctx, "answering the approval", func(tx pgx.Tx) error {
 		if run, err = t.run(ctx, tx, id, "FOR UPDATE"); err != nil {
@@ -24,7 +28,10 @@ func (t *Tenant) Decide(ctx context.Context, id meshhook.ID, step string, approv
 		if step, err = awaited(ctx, tx, run, step); err != nil {
 			return err
 		}
-		return t.decide(ctx, tx, &run, step, d)
+		if err := t.decide(ctx, tx, &run, step, d); err != nil {
+			return err
+		}
+		return t.withSteps(ctx, tx, &run, stepsForPeople)
 	})
 	if err == nil {
 		t.db.Ring(BellRuns, BellControl, BellJournal)
@@ -63,6 +70,26 @@ func (t *Tenant) decide(ctx context.Context, tx pgx.Tx, run *meshhook.Run, step 
 		entry.Detail += ": " + d.Note
 	}
 	return t.db.insertEntries(ctx, tx, entry)
+}
+
+// Awaited lists approvals that runs sleep on, those of the newest runs first, up to
+// limit. It needs no key: names of steps are not sealed.
+func (t *Tenant) Awaited(ctx context.Context, limit int) (list []meshhook.Awaited, err error) {
+	err = t.inTx(ctx, "listing approvals", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT r.id, r.workflow, s.step_id
+			  FROM (SELECT id, workflow FROM runs WHERE project_id = $1 AND waiting_for = 'approval' AND status = 'waiting'
+			         ORDER BY id DESC LIMIT $2) r
+			  JOIN run_steps s ON s.run_id = r.id
+			 WHERE s.kind = 'approval' AND s.status = 'waiting' AND s.decision IS NULL
+			 ORDER BY r.id DESC, s.position LIMIT $2`, t.id, limit)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[meshhook.Awaited])
+		return err
+	})
+	return list, err
 }
 
 // awaited returns the id of the approval that is meant.

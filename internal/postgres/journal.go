@@ -116,6 +116,34 @@ func (t *Tenant) EntriesAfter(ctx context.Context, after meshhook.Cursor, limit 
 	return entries, err
 }
 
+// clockSlack is how far the clocks of daemons may lie apart for RunEntries to find
+// everything: an entry's id has the time of the daemon that wrote it.
+const clockSlack = time.Hour
+
+// RunEntries returns what the journal keeps of a run, in order; of what is older
+// than the retention of the journal, nothing. There is no index on runs, for every
+// entry would pay for it: what bounds the search are the days of the run's life, by
+// which the journal is partitioned.
+func (t *Tenant) RunEntries(ctx context.Context, run meshhook.Run) ([]meshhook.Entry, error) {
+	until := time.Now()
+	if run.FinishedAt != nil && run.FinishedAt.Before(until) {
+		until = *run.FinishedAt
+	}
+	var entries []meshhook.Entry
+	err := t.inTx(ctx, "reading the history of the run", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT xact::text::bigint, `+entryColumns+` FROM journal
+			 WHERE project_id = $1 AND run_id = $2 AND id >= $3 AND id < $4
+			 ORDER BY xact, id`, t.id, run.ID, meshhook.FirstIDAt(meshhook.IDTime(run.ID).Add(-clockSlack)), meshhook.FirstIDAt(until.Add(clockSlack)))
+		if err != nil {
+			return err
+		}
+		entries, err = pgx.CollectRows(rows, t.db.scanEntry)
+		return err
+	})
+	return entries, err
+}
+
 func (db *DB) scanEntry(row pgx.CollectableRow) (e meshhook.Entry, err error) {
 	var xid int64
 	var detail []byte

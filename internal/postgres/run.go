@@ -66,11 +66,19 @@ func (t *Tenant) runWith(ctx context.Context, id meshhook.ID, which string) (run
 		if run, err = t.run(ctx, tx, id, ""); err != nil {
 			return err
 		}
-		steps, unreadable, err := t.db.stepsOf(ctx, tx, which, []meshhook.ID{id})
-		run.Steps = steps[id]
-		return errors.Join(err, unreadable[id])
+		return t.withSteps(ctx, tx, &run, which)
 	})
 	return run, err
+}
+
+// withSteps reads the steps of a run for people, with the counts of items.
+func (t *Tenant) withSteps(ctx context.Context, tx pgx.Tx, run *meshhook.Run, which string) error {
+	steps, unreadable, err := t.db.stepsOf(ctx, tx, which, []meshhook.ID{run.ID})
+	if err != nil {
+		return err
+	}
+	run.Steps = steps[run.ID]
+	return errors.Join(countItems(ctx, tx, run), unreadable[run.ID])
 }
 
 // run reads one run in a transaction; lock is "" or "FOR UPDATE".
@@ -92,9 +100,10 @@ func (t *Tenant) Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run
 			 WHERE project_id = $1
 			   AND ($2 = '' OR workflow = $2)
 			   AND ($3 = '' OR status = $3)
+			   AND ($7 = '' OR waiting_for = $7)
 			   AND id >= $4 AND id < $5
 			 ORDER BY id DESC LIMIT nullif($6::bigint, 0)`,
-			t.id, f.Workflow, f.Status, meshhook.FirstIDAt(f.Since), upperBound(f.Before, time.Time{}), f.Limit)
+			t.id, f.Workflow, f.Status, meshhook.FirstIDAt(f.Since), upperBound(f.Before, time.Time{}), f.Limit, f.WaitingFor)
 		if err != nil {
 			return err
 		}
@@ -224,8 +233,10 @@ func (t *Tenant) cancelSteps(ctx context.Context, tx pgx.Tx, id meshhook.ID) err
 }
 
 // RetryRun puts a failed or canceled run back into the queue, as its next
-// attempt. Steps that are done stay done; with from, that step and the ones that
-// began after it are done again. Errors: CodeNotFound, CodeConflict when the run
+// attempt. Steps that are done stay done; with from, that step, what is inside it
+// and the ones that began after it are done again. What is inside a step counts from
+// its beginning: of a foreach that was tried before, the items may be older than the
+// record. Errors: CodeNotFound, CodeConflict when the run
 // is not over or succeeded, CodeInvalid for a step that the run never began.
 func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
 	return t.changeRun(ctx, id, meshhook.RunQueued, `
@@ -243,14 +254,18 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			WITH RECURSIVE around AS (
-				SELECT step_id, parent, position FROM run_steps WHERE run_id = $1 AND step_id = $2
-				UNION ALL
-				SELECT s.step_id, s.parent, a.position FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
+			WITH RECURSIVE inside AS (
+				SELECT step_id, position FROM run_steps WHERE run_id = $1 AND (step_id = $2 OR parent = $2)
+				UNION
+				SELECT s.step_id, s.position FROM inside i JOIN run_steps s ON s.run_id = $1 AND s.parent = i.step_id
+			), around AS (
+				SELECT step_id, parent FROM run_steps WHERE run_id = $1 AND step_id IN (SELECT step_id FROM inside)
+				UNION
+				SELECT s.step_id, s.parent FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
 			)
 			DELETE FROM run_steps s
-			 WHERE s.run_id = $1 AND EXISTS (SELECT FROM around)
-			   AND (s.step_id IN (SELECT step_id FROM around) OR s.position >= (SELECT position FROM around LIMIT 1)
+			 WHERE s.run_id = $1 AND EXISTS (SELECT FROM inside)
+			   AND (s.step_id IN (SELECT step_id FROM around) OR s.position >= (SELECT min(position) FROM inside)
 			    OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
 		if err == nil && tag.RowsAffected() == 0 {
 			return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)

@@ -58,6 +58,9 @@ func stepColumns(rows []stepRow) []any {
 	}
 }
 
+// foreachKind is workflow.KindForeach, which the database does not import.
+const foreachKind = "foreach"
+
 // How much of the recorded steps is read.
 const (
 	// stepsForEngine is what a run needs to go on: nothing of what is inside items
@@ -132,4 +135,39 @@ func (db *DB) openStep(step meshhook.Step, sealed sealedStep) (meshhook.Step, er
 		step.Error = &meshhook.Failure{Reason: sealed.reason, Message: message, Step: cmp.Or(sealed.failedStep, step.ID)}
 	}
 	return step, errors.Join(noInput, noOutput, noDecision, noFailure)
+}
+
+// countItems fills Items of the foreaches of a run. An item that has not ended has
+// no record of its own: it is known by what is recorded inside it.
+func countItems(ctx context.Context, tx pgx.Tx, run *meshhook.Run) error {
+	at := map[string]*meshhook.Step{}
+	for i := range run.Steps {
+		if step := &run.Steps[i]; step.Kind == foreachKind {
+			at[step.ID], step.Items = step, map[meshhook.StepStatus]int64{}
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `SELECT scope, status, count(*) FROM run_steps WHERE run_id = $1 AND kind = 'item' GROUP BY scope, status`, run.ID)
+	if err != nil {
+		return err
+	}
+	var foreach string
+	var status meshhook.StepStatus
+	var count int64
+	if _, err := pgx.ForEachRow(rows, []any{&foreach, &status, &count}, func() error {
+		if step := at[foreach]; step != nil {
+			step.Items[status] = count
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for id := range meshhook.OpenItems(run.Steps) {
+		if step := at[meshhook.ScopeOf(id)]; step != nil {
+			step.Items[meshhook.StepRunning]++
+		}
+	}
+	return nil
 }

@@ -255,6 +255,16 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		_, err := intruder.project.FullRun(t.Context(), v.run)
 		requireCode(t, meshhook.CodeNotFound, err)
 	},
+	"RunEntries": func(t *testing.T, intruder house, v victim) {
+		list, err := intruder.project.RunEntries(t.Context(), meshhook.Run{ID: v.run})
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
+	"Awaited": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.Awaited(t.Context(), 10)
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
 	"Decide": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.Decide(t.Context(), v.run, "", true, "")
 		requireCode(t, meshhook.CodeNotFound, err)

@@ -135,8 +135,20 @@ func (s *State) load() {
 	for id := range begun {
 		s.loadItem(id)
 	}
-	for _, it := range s.items {
+	for foreach, it := range s.items {
+		it.loadGaps(foreach, begun)
 		slices.Sort(it.active)
+	}
+}
+
+// loadGaps takes up the items before the last that began of which nothing is
+// recorded: a retry forgets all of an item that failed at its first step, and an
+// item whose turn came while too much was under way has no record yet.
+func (it *items) loadGaps(foreach string, begun map[string]bool) {
+	for index := range min(it.next, maxItems) {
+		if !begun[foreach+"["+strconv.Itoa(index)+"]"] {
+			it.active = append(it.active, index)
+		}
 	}
 }
 

@@ -447,3 +447,33 @@ func TestNext_Attempts(t *testing.T) {
 	require.Equal(t, want, d.Perform[0].Step)
 	require.Equal(t, http.Header{"Idempotency-Key": {runID.String() + "/a"}}, d.Perform[0].Call.Header)
 }
+
+// After a retry nothing is recorded of an item that failed at its first step. It is
+// done again, although items behind it are done.
+func TestNext_ItemsOfWhichNothingIsRecorded(t *testing.T) {
+	t.Parallel()
+	p := compile(t, `
+name: x
+steps:
+  - id: each
+    foreach:
+      in: range(5)
+      concurrency: 2
+      steps: [{id: send, http: {url: https://example.com}}]
+`)
+	item := func(id, parent, kind string) meshhook.Step {
+		step := done(id, kind, meshhook.StepSucceeded, 1, "1")
+		step.Parent = parent
+		return step
+	}
+	s := state(
+		item("each[0]", "each", meshhook.StepItem), item("each[0].send", "each[0]", "http"),
+		item("each[2]", "each", meshhook.StepItem), item("each[2].send", "each[2]", "http"),
+	)
+	d := next(t, p, s)
+	var begun []string
+	for _, task := range d.Perform {
+		begun = append(begun, task.Step.ID)
+	}
+	require.Equal(t, []string{"each[1].send", "each[3].send"}, begun)
+}
