@@ -40,6 +40,7 @@ var (
 	runsParameters = []parameter{
 		{name: "workflow", kind: "string", help: "Only runs of the workflow with this name."},
 		{name: "status", kind: "string", help: "Only runs of this status.", words: words(meshhook.RunStatuses())},
+		{name: "waiting_for", kind: "string", help: "Only runs that are asleep on this.", words: words(meshhook.WaitingFors())},
 	}
 	streamParameters = []parameter{
 		{name: "webhook", kind: "string", help: "Only what the webhook with this path took and started."},
@@ -84,6 +85,8 @@ func (h *Handler) routes() []route {
 		{get, "/api/runs", read, "listRuns", "List runs, newest first", with(runsParameters, since, paging), 0, many(listRuns)},
 		{get, "/api/runs/{id}", read, "getRun", "Show a run and its steps", nil, 0, one(showRun)},
 		{post, "/api/runs/{id}/cancel", edit, "cancelRun", "Cancel a run that is not over", nil, 0, taking(cancelRun)},
+		{post, "/api/runs/{id}/approve", edit, "approveRun", "Say yes to an approval that a run waits for", nil, 0, taking(approveRun)},
+		{post, "/api/runs/{id}/reject", edit, "rejectRun", "Say no to an approval that a run waits for", nil, 0, taking(rejectRun)},
 		{post, "/api/runs/{id}/retry", edit, "retryRun", "Go on with a failed or canceled run", nil, 0, taking(retryRun)},
 
 		{get, "/api/secrets", admin, "listSecrets", "List the vault's secrets, without their values", paging, 0, many(listSecrets)},

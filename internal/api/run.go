@@ -19,6 +19,11 @@ func listRuns(ctx context.Context, c *call) (p page[meshhook.Run], err error) {
 		return p, err
 	}
 	f.Status = meshhook.RunStatus(status)
+	waiting, err := c.word("waiting_for", words(meshhook.WaitingFors()))
+	if err != nil {
+		return p, err
+	}
+	f.WaitingFor = meshhook.WaitingFor(waiting)
 	list, err := c.project.Runs(ctx, f)
 	return newest(list, s.limit, func(r meshhook.Run) meshhook.ID { return r.ID }), err
 }
@@ -88,4 +93,30 @@ func retryRun(ctx context.Context, c *call, body *retryBody) (run meshhook.Run, 
 		return run, err
 	}
 	return c.project.RetryRun(ctx, id, body.FromStep)
+}
+
+// decideBody is the answer to an approval.
+type decideBody struct {
+	Step string `json:"step,omitempty" doc:"The step that waits, like signoff or each[3].signoff; may be left out where only one does."`
+	Note string `json:"note,omitempty" maxLength:"1000" doc:"Kept with the answer, and seen by the workflow."`
+}
+
+// approveRun says yes to an approval that a run waits for, and shows the run. Errors:
+// CodeConflict when nothing waits or it was answered, CodeInvalid when several wait
+// and none is named.
+func approveRun(ctx context.Context, c *call, body *decideBody) (meshhook.Run, error) {
+	return decideRun(ctx, c, body, true)
+}
+
+// rejectRun says no; its errors are those of approveRun.
+func rejectRun(ctx context.Context, c *call, body *decideBody) (meshhook.Run, error) {
+	return decideRun(ctx, c, body, false)
+}
+
+func decideRun(ctx context.Context, c *call, body *decideBody, approved bool) (run meshhook.Run, err error) {
+	id, err := c.id("run")
+	if err != nil {
+		return run, err
+	}
+	return c.project.Decide(ctx, id, body.Step, approved, body.Note)
 }

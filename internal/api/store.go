@@ -82,6 +82,8 @@ type Runs interface {
 	RehearseRun(ctx context.Context, v meshhook.Version, input []byte) (DryRun, error)
 	CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
 	RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error)
+	// Decide answers an approval; with step "" the only one that waits.
+	Decide(ctx context.Context, id meshhook.ID, step string, approved bool, note string) (meshhook.Run, error)
 }
 
 // Vault is the part of Project that is about secrets.

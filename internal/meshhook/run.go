@@ -142,6 +142,10 @@ func (s StepStatus) Ended() bool {
 	return s == StepSucceeded || s == StepFailed || s == StepSkipped
 }
 
+// ItemStatuses lists the states of a foreach's items in the order in which they are
+// counted.
+func ItemStatuses() []StepStatus { return []StepStatus{StepSucceeded, StepFailed, StepRunning} }
+
 // StepItem is the Kind of the record that stands for one item of a foreach.
 const StepItem = "item"
 
