@@ -1,7 +1,10 @@
 package tui
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +48,7 @@ func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
 		d.link("event", *r.EventID, true)
 	}
 	d.heading(fmt.Sprintf("steps (%d)", len(r.Steps)))
-	for _, s := range r.Steps {
+	for _, s := range nested(r.Steps) {
 		d.step(s, loc)
 	}
 	if len(r.Output) > 0 {
@@ -58,24 +61,97 @@ func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
 	}
 }
 
+// nestedStep is a step and how deep it stands in others.
+type nestedStep struct {
+	meshhook.Step
+	depth int
+}
+
+// nested puts every step below the one that it stands in, deeper by one. An item of
+// a foreach that has not ended has no record, and gets one here.
+func nested(steps []meshhook.Step) (list []nestedStep) {
+	below := map[string][]meshhook.Step{}
+	for _, s := range steps {
+		below[s.Parent] = append(below[s.Parent], s)
+	}
+	for _, id := range slices.Sorted(maps.Keys(meshhook.OpenItems(steps))) {
+		foreach := meshhook.ScopeOf(id)
+		below[foreach] = append(below[foreach], meshhook.Step{ID: id, Parent: foreach, Kind: meshhook.StepItem, Status: meshhook.StepRunning})
+	}
+	var add func(parent string, depth int)
+	add = func(parent string, depth int) {
+		inside := below[parent]
+		delete(below, parent) // once: a ring of steps would never end
+		for _, s := range inside {
+			list = append(list, nestedStep{s, depth})
+			add(s.ID, depth+1)
+		}
+	}
+	add("", 0)
+	return list
+}
+
+// deepestStep is how far steps are indented; deeper ones stand below each other.
+const deepestStep = 8
+
 // step writes one step: a line of columns, then what came of it.
-func (d *doc) step(s meshhook.Step, loc *time.Location) {
+func (d *doc) step(s nestedStep, loc *time.Location) {
 	sign, tone := tail.Look(meshhook.EntryKind("step." + string(s.Status)))
-	columns := []string{sign, fit(tail.Clean(s.ID), 20), fit(tail.Clean(s.Kind), 10), fit(tail.Clean(string(s.Status)), 9)}
+	indent := 2 * min(s.depth, deepestStep)
+	name := s.ID
+	if scope := s.Scope(); scope != "" {
+		name = strings.TrimPrefix(s.ID[len(scope):], ".")
+	}
+	columns := []string{sign, fit(tail.Clean(name), max(20-indent, 8)), fit(tail.Clean(s.Kind), 10), fit(tail.Clean(string(s.Status)), 9)}
 	if s.Attempt > 1 {
 		columns = append(columns, fmt.Sprintf("attempt %d", s.Attempt))
 	}
 	if t := took(s.StartedAt, s.FinishedAt); t != "" {
 		columns = append(columns, t)
 	}
-	d.block(0, strings.Join(columns, " "), d.styles.tones[tone])
-	d.why(2, s.Error)
-	if s.NextAt != nil {
-		d.text(2, "goes on at "+moment(*s.NextAt, loc))
+	columns = append(columns, counted(s.Items))
+	d.block(indent, strings.TrimRight(strings.Join(columns, " "), " "), d.styles.tones[tone])
+	d.why(indent+2, s.Error)
+	if waits := awaited(&s.Step, loc); waits != "" {
+		d.prose(indent+2, waits, d.styles.tones[tail.Plain])
 	}
-	if len(s.Output) > 0 {
-		d.json(2, s.Output)
+	if s.Decision != nil {
+		word := map[bool]string{true: "approved", false: "rejected"}[s.Decision.Approved]
+		d.prose(indent+2, strings.TrimSuffix(word+" by "+string(s.Decision.By)+": "+s.Decision.Note, ": "), d.styles.tones[tail.Plain])
 	}
+	if len(s.Output) > 0 && s.Kind != meshhook.StepItem {
+		d.json(indent+2, s.Output)
+	}
+}
+
+// counted says how many items of a foreach are in which state.
+func counted(items map[meshhook.StepStatus]int64) string {
+	var parts []string
+	for _, status := range meshhook.ItemStatuses() {
+		if items[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", items[status], status))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// awaited says what a waiting step waits for, and until when.
+func awaited(s *meshhook.Step, loc *time.Location) string {
+	if s.Status != meshhook.StepWaiting || s.Decision != nil {
+		return ""
+	}
+	var input struct{ Message string }
+	if json.Unmarshal(s.Input, &input) == nil && input.Message != "" {
+		text := "waits for approval: " + input.Message
+		if s.NextAt != nil {
+			text += " (until " + moment(*s.NextAt, loc) + ")"
+		}
+		return text
+	}
+	if s.NextAt == nil {
+		return ""
+	}
+	return "goes on at " + moment(*s.NextAt, loc)
 }
 
 // why writes a failure, if there is one.
