@@ -35,11 +35,12 @@ type sink struct {
 //	sink start [NAME]        starts it; its URL is $SINK, or $NAME
 //	sink wait N [NAME]       waits for N requests in all
 //	sink show [NAME]         prints each request as a line of JSON to stdout
+//	sink requests [NAME]     prints how many requests came
 //	sink keys [NAME]         prints how many Idempotency-Keys came, and requests without
 //	sink status CODE [NAME]  answers with CODE from now on
 func sinkVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: sink start|wait|show|keys|status …")
+		ts.Fatalf("usage: sink start|wait|show|requests|keys|status …")
 	}
 	what, args, number := args[0], args[1:], 0
 	if what == "wait" || what == "status" {
@@ -84,6 +85,11 @@ func (k *sink) do(ts *testscript.TestScript, what string, number int) {
 		for _, r := range k.all {
 			ts.Check(encoder.Encode(r))
 		}
+	case "requests":
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		_, err := fmt.Fprintln(ts.Stdout(), len(k.all))
+		ts.Check(err)
 	case "keys":
 		distinct, without := k.keys()
 		_, err := fmt.Fprintf(ts.Stdout(), "%d distinct, %d without\n", distinct, without)
@@ -93,7 +99,7 @@ func (k *sink) do(ts *testscript.TestScript, what string, number int) {
 		defer k.mu.Unlock()
 		k.status = number
 	default:
-		ts.Fatalf("sink %s: start, wait, show, keys or status", what)
+		ts.Fatalf("sink %s: start, wait, show, requests, keys or status", what)
 	}
 }
 

@@ -29,6 +29,8 @@ type IO struct {
 	// ReadSecret reads a line from the terminal without showing it. The end of the
 	// context ends the wait, and the terminal is as it was.
 	ReadSecret func(context.Context) (string, error)
+	// Size is that of the terminal which Out is, in cells; nil where there is none.
+	Size func() (width, height int)
 	// Hangup returns when nobody reads Out any more, or when the context ends; nil
 	// where that cannot be told.
 	Hangup func(context.Context)
@@ -43,10 +45,19 @@ func Process() IO {
 	return IO{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY: isTerminal(os.Stdin), OutTTY: isTerminal(os.Stdout), ErrTTY: isTerminal(os.Stderr),
-		ReadSecret: readUnseen,
-		Hangup:     func(ctx context.Context) { hangup(ctx, os.Stdout) },
-		Config:     config.FromProcess("", nil),
+		ReadSecret: readUnseen, Size: size,
+		Hangup: func(ctx context.Context) { hangup(ctx, os.Stdout) },
+		Config: config.FromProcess("", nil),
 	}
+}
+
+// size is that of the terminal; 0 where it cannot be told.
+func size() (width, height int) {
+	width, height, err := term.GetSize(int(os.Stdout.Fd())) //nolint:gosec // descriptors are small
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
 }
 
 // Main runs the command that args name and returns the process's exit code. An

@@ -2,22 +2,19 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/tail"
 )
 
 func newRunCmd(a *app) *cobra.Command {
 	return group(
 		&cobra.Command{
-			Use: "run", Aliases: []string{"runs"}, Short: "Look at runs, cancel and retry them",
+			Use: "run", Aliases: []string{"runs"}, Short: "Look at runs, cancel and retry them, answer their approvals",
 			Example: "  meshhook run list --status failed --since 1h\n  meshhook run show 01890a5d-ac96-774b-bcce-b302099a8057",
 		},
-		newRunListCmd(a), newRunShowCmd(a), newRunCancelCmd(a), newRunRetryCmd(a), newRunWaitCmd(a),
+		newRunListCmd(a), newRunShowCmd(a), newRunCancelCmd(a), newRunRetryCmd(a), newRunApproveCmd(a), newRunRejectCmd(a), newRunWaitCmd(a),
 	)
 }
 
@@ -25,6 +22,7 @@ func newRunCmd(a *app) *cobra.Command {
 type runListOptions struct {
 	workflow string
 	status   string
+	waiting  string
 	since    meshhook.Duration
 	limit    int
 }
@@ -40,6 +38,7 @@ func newRunListCmd(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&o.workflow, "workflow", "", "only runs of this workflow")
 	completeFlag(cmd, "workflow", a.names(workflowNames))
 	addChoice(cmd, &o.status, "status", "only runs of this status", meshhook.RunStatuses())
+	addChoice(cmd, &o.waiting, "waiting-for", "only runs that wait for this", meshhook.WaitingFors())
 	addDuration(cmd.Flags(), &o.since, "since", "only runs of the last `duration`, like 1h")
 	addLimit(cmd, &o.limit)
 	return cmd
@@ -51,7 +50,8 @@ func runRunList(ctx context.Context, a *app, o *runListOptions) error {
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
 		list, err := s.project.Runs(ctx, meshhook.RunFilter{
-			Workflow: o.workflow, Status: meshhook.RunStatus(o.status), Since: ago(o.since), Limit: o.limit,
+			Workflow: o.workflow, Status: meshhook.RunStatus(o.status), WaitingFor: meshhook.WaitingFor(o.waiting),
+			Since: ago(o.since), Limit: o.limit,
 		})
 		if err != nil {
 			return err
@@ -62,15 +62,23 @@ func runRunList(ctx context.Context, a *app, o *runListOptions) error {
 				return err
 			}
 		}
-		columns := []string{"id", "workflow", "version", "status", "webhook", "created", "took", "error"}
+		columns := []string{"id", "workflow", "version", "status", "webhook", "created", "took", "error", "waits for"}
 		return printList(a, list, columns, func(t *table, r meshhook.Run) {
-			t.add(r.ID, r.Workflow, r.Version, runState(r), r.Webhook, r.CreatedAt, took(r.StartedAt, r.FinishedAt), failure(r.Error))
+			t.add(r.ID, r.Workflow, r.Version, runState(r), r.Webhook, r.CreatedAt, took(r.StartedAt, r.FinishedAt), failure(r.Error), waitsFor(r))
 		})
 	})
 }
 
+// waitsFor says what a waiting run waits for, and how long.
+func waitsFor(r meshhook.Run) string {
+	if r.WaitingFor == "" || r.WakeAt == nil {
+		return string(r.WaitingFor)
+	}
+	return string(r.WaitingFor) + " until " + meshhook.FormatTime(*r.WakeAt)
+}
+
 // onRun makes a command that does one thing to one run and shows the run.
-func onRun(a *app, use, short, example string, do func(context.Context, *session, meshhook.ID) (meshhook.Run, error)) *cobra.Command {
+func onRun(a *app, use, short, example string, do func(context.Context, *session, meshhook.ID) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Example: example,
 		Args: exactly("ID"),
@@ -80,29 +88,25 @@ func onRun(a *app, use, short, example string, do func(context.Context, *session
 				return err
 			}
 			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error {
-				run, err := do(ctx, s, id)
+				if err := do(ctx, s, id); err != nil {
+					return err
+				}
+				run, err := s.project.Run(ctx, id)
 				if err != nil {
 					return err
 				}
-				return a.printRun(run)
+				return a.printRun(ctx, s, run, false)
 			})
 		},
 	}
 }
 
-func newRunShowCmd(a *app) *cobra.Command {
-	return onRun(a, "show ID", "Show a run, its steps and why they failed",
-		"  meshhook run show 01890a5d-ac96-774b-bcce-b302099a8057",
-		func(ctx context.Context, s *session, id meshhook.ID) (meshhook.Run, error) {
-			return s.project.Run(ctx, id)
-		})
-}
-
 func newRunCancelCmd(a *app) *cobra.Command {
 	return onRun(a, "cancel ID", "Cancel a run that is not over",
 		"  meshhook run cancel 01890a5d-ac96-774b-bcce-b302099a8057",
-		func(ctx context.Context, s *session, id meshhook.ID) (meshhook.Run, error) {
-			return s.project.CancelRun(ctx, id)
+		func(ctx context.Context, s *session, id meshhook.ID) error {
+			_, err := s.project.CancelRun(ctx, id)
+			return err
 		})
 }
 
@@ -110,32 +114,12 @@ func newRunRetryCmd(a *app) *cobra.Command {
 	var from string
 	cmd := onRun(a, "retry ID", "Go on with a failed or canceled run; steps that are done stay done",
 		"  meshhook run retry 01890a5d-ac96-774b-bcce-b302099a8057\n  meshhook run retry 01890a5d-ac96-774b-bcce-b302099a8057 --from-step order",
-		func(ctx context.Context, s *session, id meshhook.ID) (meshhook.Run, error) {
-			return s.project.RetryRun(ctx, id, from)
+		func(ctx context.Context, s *session, id meshhook.ID) error {
+			_, err := s.project.RetryRun(ctx, id, from)
+			return err
 		})
-	cmd.Flags().StringVar(&from, "from-step", "", "do this `step` and those after it again")
+	cmd.Flags().StringVar(&from, "from-step", "", "do this `step` and those after it again; in a foreach, like each[3].send")
 	return cmd
-}
-
-// printRun prints a run: its fields, and its steps where they were read.
-func (a *app) printRun(r meshhook.Run) error {
-	return a.print(r, func(w io.Writer) error {
-		f := &fields{}
-		runFields(f, r)
-		if err := a.writeTable(w, &f.table); err != nil || len(r.Steps) == 0 {
-			return err
-		}
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
-		t := &table{columns: []string{"", "step", "kind", "status", "attempts", "took", "error"}}
-		for _, step := range r.Steps {
-			sign, tone := tail.Look(meshhook.EntryKind("step." + string(step.Status)))
-			t.add(cell{sign, tone}, step.ID, step.Kind, state("step", step.Status), step.Attempt,
-				took(&step.StartedAt, step.FinishedAt), reason(step.Error))
-		}
-		return a.writeTable(w, t)
-	})
 }
 
 // runState is a run's status, with a sign for one that waits for a place.
@@ -145,26 +129,4 @@ func runState(r meshhook.Run) cell {
 		c.text += " (blocked)"
 	}
 	return c
-}
-
-func runFields(f *fields, r meshhook.Run) {
-	f.add("id", r.ID)
-	f.add("workflow", fmt.Sprintf("%s version %d", r.Workflow, r.Version))
-	f.add("status", runState(r))
-	f.add("waiting for", r.WaitingFor)
-	if r.Blocked {
-		f.add("waiting for", "a place of its workflow's concurrency")
-	}
-	f.add("goes on at", r.WakeAt)
-	f.add("attempt", r.Attempt)
-	if r.EventID != nil {
-		f.add("event", r.EventID)
-	}
-	f.add("webhook", r.Webhook)
-	f.add("created", r.CreatedAt)
-	f.add("started", r.StartedAt)
-	f.add("finished", r.FinishedAt)
-	f.add("took", took(r.StartedAt, r.FinishedAt))
-	f.add("error", failure(r.Error))
-	f.add("output", string(r.Output))
 }

@@ -48,15 +48,20 @@ func runRunWait(ctx context.Context, a *app, o *runWaitOptions) error {
 		if err != nil {
 			return err
 		}
-		return a.printEnded(run)
+		return a.printEnded(ctx, s, run, false)
 	})
 }
 
 // printEnded prints a run that is over, and fails unless it succeeded.
-func (a *app) printEnded(run meshhook.Run) error {
-	if err := a.printRun(run); err != nil {
+func (a *app) printEnded(ctx context.Context, s *session, run meshhook.Run, full bool) error {
+	if err := a.printRun(ctx, s, run, full); err != nil {
 		return err
 	}
+	return ended(run)
+}
+
+// ended fails unless a run succeeded.
+func ended(run meshhook.Run) error {
 	if run.Status != meshhook.RunSucceeded {
 		return errSaid
 	}
@@ -66,9 +71,14 @@ func (a *app) printEnded(run meshhook.Run) error {
 // lookEvery is the poll behind the journal's bell.
 const lookEvery = time.Second
 
-// awaitRun returns a run once it is over. It looks when the journal's bell rings,
-// and every second.
+// awaitRun returns a run once it is over.
 func awaitRun(ctx context.Context, project *postgres.Tenant, id meshhook.ID) (meshhook.Run, error) {
+	return followRun(ctx, project, 0, func(ctx context.Context) (meshhook.Run, error) { return project.Run(ctx, id) })
+}
+
+// followRun looks at a run until it is over: when the journal's bell rings, at most
+// once in rest, and every second.
+func followRun(ctx context.Context, project *postgres.Tenant, rest time.Duration, look func(context.Context) (meshhook.Run, error)) (meshhook.Run, error) {
 	listening, stop := context.WithCancel(ctx)
 	bell := make(chan struct{}, 1)
 	done := make(chan struct{})
@@ -89,15 +99,21 @@ func awaitRun(ctx context.Context, project *postgres.Tenant, id meshhook.ID) (me
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
-		run, err := project.Run(ctx, id)
+		run, err := look(ctx)
 		if err != nil || run.Status.Ended() {
 			return run, err
 		}
+		rested := time.After(rest)
 		select {
 		case <-ctx.Done():
 			return run, ctx.Err()
 		case <-bell:
 		case <-ticker.C:
+		}
+		select {
+		case <-ctx.Done():
+			return run, ctx.Err()
+		case <-rested:
 		}
 	}
 }

@@ -132,15 +132,7 @@ func (a *app) sayState() func(tail.State) {
 }
 
 func (a *app) writeEntries(entries iter.Seq2[meshhook.Entry, error]) error {
-	write := func(e meshhook.Entry) error {
-		_, err := io.WriteString(a.Out, tail.Line(e, nil)+"\n")
-		return err
-	}
-	if a.output == "json" {
-		encoder := json.NewEncoder(a.Out)
-		encoder.SetEscapeHTML(false)
-		write = func(e meshhook.Entry) error { return encoder.Encode(e) }
-	}
+	write := a.entryWriter()
 	for e, err := range entries {
 		if err != nil {
 			return err
@@ -150,4 +142,17 @@ func (a *app) writeEntries(entries iter.Seq2[meshhook.Entry, error]) error {
 		}
 	}
 	return nil
+}
+
+// entryWriter writes journal entries: as lines, or as objects for -o json.
+func (a *app) entryWriter() func(meshhook.Entry) error {
+	if a.output == "json" {
+		encoder := json.NewEncoder(a.Out)
+		encoder.SetEscapeHTML(false)
+		return func(e meshhook.Entry) error { return encoder.Encode(e) }
+	}
+	return func(e meshhook.Entry) error {
+		_, err := io.WriteString(a.Out, tail.Line(e, nil)+"\n")
+		return err
+	}
 }

@@ -166,7 +166,7 @@ func (a *app) printStarted(ctx context.Context, s *session, id meshhook.ID, wait
 		if err != nil {
 			return err
 		}
-		return a.printEnded(ended)
+		return a.printEnded(ctx, s, ended, false)
 	}
 	queued, err := s.project.Run(ctx, id)
 	if err != nil {
