@@ -1,37 +1,14 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
-
-	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/pgtest"
 )
-
-// decide answers the approval that a run waits for:
-//
-//	decide approve|reject RUN [NOTE]
-//
-// It waits until the run does.
-func decide(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 || len(args) > 3 || args[0] != "approve" && args[0] != "reject" {
-		ts.Fatalf("usage: decide approve|reject RUN [NOTE]")
-	}
-	await(ts, false, []string{`"waiting_for": "approval"`, "meshhook", "run", "show", args[1], "-o", "json"})
-	id, err := meshhook.ParseID(args[1])
-	ts.Check(err)
-	note := strings.Join(args[2:], "")
-	project := pgtest.Project(sceneOf(ts).t, pgtest.Open(sceneOf(ts).t, ts.Getenv("MESHHOOK_DATABASE_URL")))
-	_, err = project.Decide(context.Background(), id, "", args[0] == "approve", note)
-	ts.Check(err)
-}
 
 // command is a line of an example's page that makes what the example needs.
 var exampleCommand = regexp.MustCompile(`(?m)^    \./bin/(meshhook (?:workflow apply|webhook create) .*)$`)
