@@ -232,48 +232,6 @@ func (t *Tenant) cancelSteps(ctx context.Context, tx pgx.Tx, id meshhook.ID) err
 	return err
 }
 
-// RetryRun puts a failed or canceled run back into the queue, as its next
-// attempt. Steps that are done stay done; with from, that step, what is inside it
-// and the ones that began after it are done again. What is inside a step counts from
-// its beginning: of a foreach that was tried before, the items may be older than the
-// record. Errors: CodeNotFound, CodeConflict when the run
-// is not over or succeeded, CodeInvalid for a step that the run never began.
-func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
-	return t.changeRun(ctx, id, meshhook.RunQueued, `
-		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
-		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
-		 WHERE id = $1`, func(tx pgx.Tx) error {
-		detail := map[string]any{}
-		if from != "" {
-			detail["from_step"] = from
-		}
-		return t.audit(ctx, tx, meshhook.AuditRunRetried, id.String(), detail)
-	}, func(tx pgx.Tx) error {
-		if from == "" {
-			_, err := tx.Exec(ctx, `DELETE FROM run_steps WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped')`, id)
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
-			WITH RECURSIVE inside AS (
-				SELECT step_id, position FROM run_steps WHERE run_id = $1 AND (step_id = $2 OR parent = $2)
-				UNION
-				SELECT s.step_id, s.position FROM inside i JOIN run_steps s ON s.run_id = $1 AND s.parent = i.step_id
-			), around AS (
-				SELECT step_id, parent FROM run_steps WHERE run_id = $1 AND step_id IN (SELECT step_id FROM inside)
-				UNION
-				SELECT s.step_id, s.parent FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
-			)
-			DELETE FROM run_steps s
-			 WHERE s.run_id = $1 AND EXISTS (SELECT FROM inside)
-			   AND (s.step_id IN (SELECT step_id FROM around) OR s.position >= (SELECT min(position) FROM inside)
-			    OR s.status NOT IN ('succeeded', 'skipped'))`, id, from)
-		if err == nil && tag.RowsAffected() == 0 {
-			return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
-		}
-		return err
-	})
-}
-
 // changeRun moves a run to another state, if its state machine allows that.
 func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunStatus, update string, more ...func(pgx.Tx) error) (meshhook.Run, error) {
 	run, err := t.tryChange(ctx, id, to, update, more...)

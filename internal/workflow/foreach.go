@@ -136,19 +136,7 @@ func (s *State) load() {
 		s.loadItem(id)
 	}
 	for foreach, it := range s.items {
-		it.loadGaps(foreach, begun)
-		slices.Sort(it.active)
-	}
-}
-
-// loadGaps takes up the items before the last that began of which nothing is
-// recorded: a retry forgets all of an item that failed at its first step, and an
-// item whose turn came while too much was under way has no record yet.
-func (it *items) loadGaps(foreach string, begun map[string]bool) {
-	for index := range min(it.next, maxItems) {
-		if !begun[foreach+"["+strconv.Itoa(index)+"]"] {
-			it.active = append(it.active, index)
-		}
+		s.loadActive(foreach, it)
 	}
 }
 
@@ -160,15 +148,26 @@ func (s *State) loadItem(id string) {
 	}
 	it := s.itemsOf(foreach)
 	it.next = max(it.next, index+1)
-	record, known := s.Steps[id]
-	switch {
-	case !known || !record.Status.Ended():
-		it.active = append(it.active, index)
-	case record.Status == meshhook.StepFailed && (it.failed == nil || finished(record).Before(finished(*it.failed))):
+	record := s.Steps[id]
+	if record.Status == meshhook.StepFailed && (it.failed == nil || finished(record).Before(finished(*it.failed))) {
 		it.failed = &record
 	}
 	it.bytes += len(record.Output)
 }
+
+// loadActive finds the items that have begun and not ended. One that failed at its
+// first step in an earlier attempt of the run has no record any more, nor has one whose
+// turn came while too much was under way; those behind them may have.
+func (s *State) loadActive(foreach string, it *items) {
+	for index := range min(it.next, maxItems) {
+		if !s.Steps[itemID(foreach, index)].Status.Ended() {
+			it.active = append(it.active, index)
+		}
+	}
+}
+
+// itemID is the id of an item's record.
+func itemID(foreach string, index int) string { return foreach + "[" + strconv.Itoa(index) + "]" }
 
 func (s *State) itemsOf(foreach string) *items {
 	it := s.items[foreach]
@@ -195,7 +194,7 @@ func (w *foreach) goOn(t *turn, f frame, s *Step, record meshhook.Step, b bounds
 	it.active = nil
 	for _, index := range active {
 		if index >= len(it.values) {
-			continue // of an earlier attempt of the run, which had more items
+			continue // not written by us
 		}
 		w.item(t, f, s, record, index, b, &p)
 	}
@@ -211,7 +210,7 @@ func (w *foreach) goOn(t *turn, f frame, s *Step, record meshhook.Step, b bounds
 // item takes one item as far as it goes now.
 func (w *foreach) item(t *turn, f frame, s *Step, record meshhook.Step, index int, b bounds, p *progress) {
 	it := t.state.itemsOf(record.ID)
-	id := record.ID + "[" + strconv.Itoa(index) + "]"
+	id := itemID(record.ID, index)
 	inner := frame{names: &names{
 		turn: t, prefix: id + ".", block: &s.Blocks[0], outer: f.names, item: it.values[index], index: index,
 	}, parent: id}
@@ -279,7 +278,7 @@ func (w *foreach) output(t *turn, record meshhook.Step) json.RawMessage {
 		if index > 0 {
 			all.WriteByte(',')
 		}
-		id := record.ID + "[" + strconv.Itoa(index) + "]"
+		id := itemID(record.ID, index)
 		output := t.state.Steps[id].Output
 		if len(output) == 0 {
 			output = json.RawMessage("null")

@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// The statements of a retry. A branch keeps the arm that it took, and a foreach its
+// items: what was decided is not decided anew, and what is done inside belongs to it.
+const (
+	requeueRun = `
+		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
+		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
+		 WHERE id = $1`
+
+	// reopenSteps lets go on what holds other steps and did not succeed, or holds the
+	// step that is to be done again. Their time begins anew, too.
+	reopenSteps = `
+		WITH RECURSIVE around AS (
+			SELECT parent FROM run_steps WHERE run_id = $1 AND step_id = $2
+			UNION ALL
+			SELECT s.parent FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
+		)
+		UPDATE run_steps
+		   SET status = 'running', started_at = now(), finished_at = NULL, output = NULL, failure_reason = '', failure = NULL, failed_step = ''
+		 WHERE run_id = $1 AND kind IN ('branch', 'foreach') AND input IS NOT NULL
+		   AND (status NOT IN ('succeeded', 'skipped') OR step_id IN (SELECT parent FROM around))`
+
+	// forgetSteps drops what is to be done again: what did not succeed, and what was
+	// first recorded at a position or after it; NULL for none.
+	forgetSteps = `
+		DELETE FROM run_steps
+		 WHERE run_id = $1
+		   AND (position >= $2 OR status NOT IN ('succeeded', 'skipped') AND NOT (kind IN ('branch', 'foreach') AND input IS NOT NULL))`
+)
+
+// RetryRun puts a failed or canceled run back into the queue, as its next
+// attempt. Steps that are done stay done; with from, that step and the ones that
+// began after it are done again. Errors: CodeNotFound, CodeConflict when the run
+// is not over or succeeded, CodeInvalid for a step that the run never began.
+func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
+	return t.changeRun(ctx, id, meshhook.RunQueued, requeueRun, func(tx pgx.Tx) error {
+		detail := map[string]any{}
+		if from != "" {
+			detail["from_step"] = from
+		}
+		return t.audit(ctx, tx, meshhook.AuditRunRetried, id.String(), detail)
+	}, func(tx pgx.Tx) error {
+		var position *int64
+		if from != "" {
+			err := tx.QueryRow(ctx, `SELECT position FROM run_steps WHERE run_id = $1 AND step_id = $2`, id, from).Scan(&position)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, reopenSteps, id, from); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, forgetSteps, id, position)
+		return err
+	})
+}
