@@ -19,6 +19,7 @@
 //   - Base64 of which the value alone determines fewer than six characters, that is,
 //     of values of four bytes: four characters stand by chance in one of sixty long
 //     base64 texts, six in one of two hundred thousand.
+//   - A text that was cut holds the beginning of a value; Cut hides that, Text does not.
 //   - What takes a value apart or computes with it: halves, hashes, upper case,
 //     base64 broken into lines. Nobody can find all of these; a workflow that does
 //     so on purpose has the secrets anyhow.

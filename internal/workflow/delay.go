@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/expr"
+	"github.com/profullstack/meshhook/internal/mask"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -22,10 +23,10 @@ type delay struct{ length, until *expr.Template }
 func delayFields() []field[delay] {
 	return []field[delay]{
 		{"for", false, func(c *checker, n *node, w *delay) {
-			w.length = c.when(n, "for", func(v any) error { _, err := durationOf(v); return err })
+			w.length = c.when(n, "for", func(v any) error { _, err := durationOf(v, nil); return err })
 		}},
 		{"until", false, func(c *checker, n *node, w *delay) {
-			w.until = c.when(n, "until", func(v any) error { _, err := momentOf(v); return err })
+			w.until = c.when(n, "until", func(v any) error { _, err := momentOf(v, nil); return err })
 		}},
 	}
 }
@@ -52,28 +53,29 @@ func (c *checker) when(n *node, what string, check func(any) error) *expr.Templa
 	return template
 }
 
-// durationOf reads a duration: Go's text, or a number of seconds.
-func durationOf(value any) (length time.Duration, err error) {
-	if text, ok := value.(string); ok {
-		var d meshhook.Duration
-		err = d.UnmarshalText([]byte(text))
+// durationOf reads a duration: Go's text, or a number of seconds. The masker is for
+// the message.
+func durationOf(value any, m *mask.Masker) (length time.Duration, err error) {
+	seconds, isNumber := number64(value)
+	text, isText := value.(string)
+	var d meshhook.Duration
+	switch {
+	case isText && d.UnmarshalText([]byte(text)) == nil:
 		length = d.Std()
-	} else {
-		seconds, ok := number64(value)
-		if !ok || seconds < 0 {
-			return 0, fmt.Errorf("%s is not a duration; write it like 90s, 1m30s or 24h, or as seconds", show(value))
-		}
+	case !isText && isNumber && seconds >= 0:
 		length = time.Duration(min(seconds, 2*maxDelay.Seconds()) * float64(time.Second))
+	default:
+		return 0, fmt.Errorf("%s is not a duration; write it like 90s, 1m30s or 24h, or as seconds", show(value, m))
 	}
 	if length > maxDelay {
-		return 0, fmt.Errorf("%s is longer than ten years", show(value))
+		return 0, fmt.Errorf("%s is longer than ten years", show(value, m))
 	}
-	return length, err
+	return length, nil
 }
 
 // momentOf reads a moment: RFC 3339, a date (its beginning in UTC), or a number of
 // seconds since 1970 (Unix time).
-func momentOf(value any) (time.Time, error) {
+func momentOf(value any, m *mask.Masker) (time.Time, error) {
 	if text, ok := value.(string); ok {
 		for _, layout := range []string{time.RFC3339, time.DateOnly} {
 			if at, err := time.Parse(layout, text); err == nil {
@@ -84,7 +86,7 @@ func momentOf(value any) (time.Time, error) {
 		whole, part := math.Modf(seconds)
 		return time.Unix(int64(whole), int64(part*1e9)).UTC(), nil
 	}
-	return time.Time{}, fmt.Errorf("%s is not a time; write it like 2026-03-01T09:00:00Z, or as seconds since 1970", show(value))
+	return time.Time{}, fmt.Errorf("%s is not a time; write it like 2026-03-01T09:00:00Z, or as seconds since 1970", show(value, m))
 }
 
 // number64 reads a number of JSON.
@@ -98,13 +100,14 @@ func number64(value any) (float64, bool) {
 	return number, err == nil && value != nil
 }
 
-// show prints a value in a message.
-func show(value any) string {
+// show prints a value in a message. Its secrets are masked first: nobody finds half a
+// secret.
+func show(value any, m *mask.Masker) string {
 	text, err := encodeJSON(value)
 	if err != nil {
 		return "the value"
 	}
-	return meshhook.Clip(string(text), 60)
+	return meshhook.Clip(m.Text(string(text)), 60)
 }
 
 // sleep is the input and output of a delay.
@@ -141,9 +144,9 @@ func (w *delay) end(t *turn, f frame) (at time.Time, err error) {
 	switch {
 	case err != nil:
 	case w.until != nil:
-		at, err = momentOf(value)
+		at, err = momentOf(value, t.state.masker)
 	default:
-		length, err = durationOf(value)
+		length, err = durationOf(value, t.state.masker)
 		at = t.state.Now.Add(length)
 	}
 	if err == nil && at.Sub(t.state.Now) > maxDelay {

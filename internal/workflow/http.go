@@ -187,7 +187,7 @@ func (w *call) begin(t *turn, f frame, _ *Step, record meshhook.Step) (meshhook.
 	request.Timeout = w.timeout
 	if record.Attempt == 1 { // every other try sends the same
 		var err error
-		if record.Input, err = request.shown(); err != nil {
+		if record.Input, err = request.shown(t.state.masker); err != nil {
 			return t.fail(record, meshhook.FailedInternal, "the request cannot be recorded: %v", err), nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/profullstack/meshhook/internal/content"
+	"github.com/profullstack/meshhook/internal/mask"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -28,8 +29,9 @@ type shown struct {
 // shown returns the request as it is recorded: {method, url, headers, body}. The
 // names of headers are in lower case, as those of answers are; a body of JSON
 // stands as it is, any other as text or body_base64. A body over 256 KiB is cut to
-// text, with body_truncated: true.
-func (c *HTTPCall) shown() (json.RawMessage, error) {
+// text, with body_truncated: true. What of a secret stands at the cut is masked
+// here, since nobody finds it later.
+func (c *HTTPCall) shown(m *mask.Masker) (json.RawMessage, error) {
 	r := shown{Method: c.Method, URL: c.URL, Headers: make(map[string]string, len(c.Header))}
 	for name, values := range c.Header {
 		value := strings.Join(values, ", ")
@@ -40,7 +42,7 @@ func (c *HTTPCall) shown() (json.RawMessage, error) {
 	}
 	body := c.Body
 	if len(body) > maxAnswer {
-		body, r.BodyTruncated = wholeRunes(body[:maxAnswer]), true
+		body, r.BodyTruncated = cutBody(body[:maxAnswer], m), true
 	}
 	switch {
 	case len(body) == 0:

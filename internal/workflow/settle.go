@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/profullstack/meshhook/internal/content"
+	"github.com/profullstack/meshhook/internal/mask"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -73,7 +74,7 @@ func (p *Program) settle(task Task, s *State, result Result) meshhook.Step {
 	}
 	record.Output = nil
 	if result.Err == nil {
-		output, err := encodeJSON(answer(&result))
+		output, err := encodeJSON(answer(&result, s.masker))
 		if err != nil {
 			return s.fail(record, meshhook.FailedInternal, "the answer cannot be recorded: %v", err)
 		}
@@ -127,7 +128,7 @@ func judge(result *Result) (reason meshhook.FailureReason, message string, tempo
 }
 
 // answer returns an answer as expressions see it.
-func answer(result *Result) map[string]any {
+func answer(result *Result, m *mask.Masker) map[string]any {
 	output := map[string]any{
 		"status":      result.Status,
 		"headers":     headerContext(result.Header),
@@ -141,7 +142,7 @@ func answer(result *Result) map[string]any {
 	}
 	if truncated {
 		output["body_truncated"] = true
-		body = wholeRunes(body)
+		body = cutBody(body, m)
 	}
 	contentType := result.Header.Get("Content-Type")
 	if content.IsJSON(content.MediaType(contentType)) && !truncated {
@@ -158,6 +159,16 @@ func answer(result *Result) map[string]any {
 		output["body_base64"] = base64.StdEncoding.EncodeToString(body)
 	}
 	return output
+}
+
+// cutBody mends the end of a body that was cut: no half of a character is left there,
+// and nothing of a secret.
+func cutBody(body []byte, m *mask.Masker) []byte {
+	body = wholeRunes(body)
+	if m.Empty() {
+		return body
+	}
+	return []byte(m.Cut(string(body)))
 }
 
 // wholeRunes takes the beginning of a character off the end of cut text.
