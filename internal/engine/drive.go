@@ -48,8 +48,9 @@ func (e *Engine) drive(ctx context.Context, claim meshhook.RunClaim, answered <-
 	d := &driver{Engine: e, claim: claim, pending: moves{run: &claim.Run, inputs: map[string]bool{}}, answered: answered, claimed: time.Now()}
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			e.log.Error("driving a run panicked", "run_id", claim.Run.ID, "panic", thrown, "stack", string(debug.Stack()))
-			d.stopped(ctx, d.fail(ctx, meshhook.FailedInternal, fmt.Sprintf("panic: %v", thrown)))
+			message := d.state.Hide(fmt.Sprintf("panic: %v", thrown))
+			e.log.Error("driving a run panicked", "run_id", claim.Run.ID, "panic", message, "stack", string(debug.Stack()))
+			d.stopped(ctx, d.fail(ctx, meshhook.FailedInternal, message))
 		}
 	}()
 	d.stopped(ctx, d.run(ctx))
@@ -189,10 +190,11 @@ func (d *driver) settle(ended endedTask) {
 	}
 }
 
-// hear takes up the answers to approvals.
+// hear takes up the answers to approvals. While the database is away it hears nothing:
+// the answer stands, and rings again with the next heartbeat.
 func (d *driver) hear(ctx context.Context) error {
 	decisions, err := d.store.Decisions(ctx, d.claim.Run.ID)
-	if err != nil {
+	if err != nil && meshhook.ErrorCode(err) != meshhook.CodeUnavailable {
 		return err
 	}
 	for id, decision := range decisions {

@@ -69,6 +69,10 @@ func (g *gate) TakePlace(ctx context.Context, claim *meshhook.RunClaim, key stri
 	return through(g, call{name: "place"}, func() (bool, error) { return g.DB.TakePlace(ctx, claim, key) })
 }
 
+func (g *gate) Decisions(ctx context.Context, run meshhook.ID) (map[string]meshhook.Decision, error) {
+	return through(g, call{name: "decisions"}, func() (map[string]meshhook.Decision, error) { return g.DB.Decisions(ctx, run) })
+}
+
 func (g *gate) ReleaseRuns(ctx context.Context, owner meshhook.ID) (int, error) {
 	return through(g, call{name: "release"}, func() (int, error) { return g.DB.ReleaseRuns(ctx, owner) })
 }

@@ -47,13 +47,16 @@ func (d *driver) call(ctx context.Context, call workflow.HTTPCall) (result workf
 	begin := time.Now()
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			d.log.Error("performing a step panicked", "run_id", d.claim.Run.ID, "panic", thrown, "stack", string(debug.Stack()))
-			result = workflow.Result{Duration: time.Since(begin), Err: &workflow.ResultError{
-				Reason: meshhook.FailedInternal, Message: fmt.Sprintf("panic: %v", thrown),
-			}}
+			message := d.state.Hide(fmt.Sprintf("panic: %v", thrown))
+			d.log.Error("performing a step panicked", "run_id", d.claim.Run.ID, "panic", message, "stack", string(debug.Stack()))
+			result = workflow.Result{Duration: time.Since(begin), Err: &workflow.ResultError{Reason: meshhook.FailedInternal, Message: message}}
 		}
 	}()
-	report, refused := d.circuits.Allow(ctx, d.claim.Run.ProjectID, call.URL)
+	circuits := d.circuits
+	if shown := egress.Redact(call.URL); d.state.Hide(shown) != shown {
+		circuits = noCircuits{} // the host of a circuit is listed, logged and told in the journal
+	}
+	report, refused := circuits.Allow(ctx, d.claim.Run.ProjectID, call.URL)
 	if refused != nil {
 		return workflow.Result{Duration: time.Since(begin), RetryAfter: refused.Wait, Err: &workflow.ResultError{
 			Reason: meshhook.FailedCircuitOpen, Message: refused.Message(), Temporary: true,

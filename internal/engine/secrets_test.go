@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
@@ -70,6 +72,33 @@ steps:
 	}
 	require.Contains(t, told, meshhook.Mask)
 	require.Equal(t, 4, strings.Count(string(run.Steps[0].Input), meshhook.Mask+`"`), "%s", run.Steps[0].Input)
+}
+
+// faultyCircuits show in their fault what they were asked.
+type faultyCircuits struct{}
+
+func (faultyCircuits) Allow(_ context.Context, _ meshhook.ID, url string) (report func(meshhook.CallOutcome), refused *meshhook.CircuitRefusal) {
+	panic("cannot count " + url)
+}
+
+// A fault of ours tells no secret, and no circuit is kept for a host that is one.
+func TestSecretsAreNotInFaults(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := newSink(t, nil)
+	for name, value := range map[string]string{"token": "p4ss-word", "origin": s.URL} {
+		_, err := h.project.SetSecret(t.Context(), name, meshhook.NewSecret(value))
+		require.NoError(t, err)
+	}
+	d := h.daemon(t, func(o *engine.Options) { o.Circuits = faultyCircuits{} })
+	id := h.startOf(t, `steps: [{ id: call, http: { url: "http://h.invalid/{{ .secrets.token }}" } }]`)
+	d.finish(t)
+	require.Equal(t, "panic: cannot count http://h.invalid/"+meshhook.Mask, h.run(t, id).Error.Message)
+	require.Contains(t, d.log.String(), "cannot count")
+	require.NotContains(t, d.log.String(), "p4ss-word")
+	id = h.startOf(t, `steps: [{ id: call, http: { url: "{{ .secrets.origin }}" } }]`)
+	d.finish(t)
+	require.Equal(t, meshhook.RunSucceeded, h.run(t, id).Status)
 }
 
 func must[T any](value T, err error) T {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,11 +163,23 @@ steps:
   - { id: ask, needs: [], approval: { message: ok } }
   - { id: then, needs: [ask], http: { url: "%[1]s/then" } }
 `, s.URL))
-	d := h.daemon(t)
+	// The first time, the database is away when the engine asks for the answer.
+	var asked atomic.Int64
+	heard := make(chan struct{}, 1)
+	d := h.daemon(t, behind(&gate{DB: h.db, before: func(c call) error {
+		if c.name == "decisions" && asked.Add(1) == 1 {
+			heard <- struct{}{}
+			return meshhook.Errorf(meshhook.CodeUnavailable, "the database is away")
+		}
+		return nil
+	}}))
 	d.claim(t)
 	require.Equal(t, "/slow", wait(t, s.came, "the slow call").Path)
 	_, err := h.project.Decide(t.Context(), id, "", true, "")
 	require.NoError(t, err)
+	_, err = d.Heartbeat(t.Context())
+	require.NoError(t, err)
+	wait(t, heard, "the question for the answer")
 	_, err = d.Heartbeat(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "/then", wait(t, s.came, "the call after the approval").Path)

@@ -101,6 +101,14 @@ func (s *State) put(record meshhook.Step) meshhook.Step {
 	return record
 }
 
+// Hide returns the text without the secrets, as far as there are any: for what tells of
+// the run and is no record of it, such as a log. It is for concurrent use once Next was
+// called.
+func (s *State) Hide(text string) string {
+	s.load()
+	return s.masker.Text(text)
+}
+
 // masked is an error whose text shows no secret.
 func (s *State) masked(err error) error {
 	return meshhook.Errorf(meshhook.ErrorCode(err), "%s", s.masker.Text(err.Error()))
