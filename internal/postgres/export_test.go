@@ -32,6 +32,24 @@ func ExplainEvents(ctx context.Context, t *Tenant, f meshhook.EventFilter) (plan
 	return plan, err
 }
 
+// ExplainSteps returns the plan by which the steps of runs are read for the engine, on
+// a server with memory to spare.
+func (db *DB) ExplainSteps(ctx context.Context, runs []meshhook.ID) (plan string, err error) {
+	err = db.inTx(ctx, "explaining", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL work_mem = '1GB'"); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+stepsForEngine, runs)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
+}
+
 // ExplainClaim returns the plan by which ready runs are found.
 func (db *DB) ExplainClaim(ctx context.Context) (plan string, err error) {
 	err = db.inTx(ctx, "explaining", func(tx pgx.Tx) error {

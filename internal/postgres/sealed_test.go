@@ -33,6 +33,13 @@ func TestNothingLiesOpen(t *testing.T) {
 
 	h.open(t, mark("circuit"))
 	claim := h.claim(t, meshhook.NewID())
+	asked := step("ask", meshhook.StepWaiting, "", time.Now())
+	asked.Kind, asked.Input = "approval", json.RawMessage(`{"message":"`+mark("step-input")+`"}`)
+	require.NoError(t, h.db.Move(ctx, meshhook.RunMove{
+		RunID: claim.Run.ID, ProjectID: claim.Run.ProjectID, Fence: claim.Fence, Status: meshhook.RunRunning, Steps: []meshhook.Step{asked},
+	}))
+	_, err = h.project.Decide(ctx, claim.Run.ID, "ask", true, mark("note"))
+	require.NoError(t, err)
 	failed := step("two", meshhook.StepFailed, "", time.Now())
 	failed.Error.Message = mark("step-failure")
 	m := move(claim, meshhook.RunFailed, step("one", meshhook.StepSucceeded, `"`+mark("step-output")+`"`, time.Now()), failed)
@@ -46,7 +53,7 @@ func TestNothingLiesOpen(t *testing.T) {
 	opened := h.opened(t, claim.Run.ID, in.Event.ID)
 	marks := []string{
 		"dedup", "body", "header", "query", "reason", "finding", "vault", "endpoint-secret",
-		"step-failure", "step-output", "output", "failure", "detail", "input", "circuit",
+		"step-failure", "step-output", "output", "failure", "detail", "input", "circuit", "step-input", "note",
 	}
 	for _, what := range marks {
 		require.Contains(t, opened, mark(what))
@@ -85,7 +92,7 @@ func (h house) opened(t *testing.T, run, event meshhook.ID) string {
 	all.Write(e.Body)
 	r, err := h.project.Run(ctx, run)
 	add(r, err)
-	add(h.journal(t, meshhook.Cursor{}, 5), nil)
+	add(h.journal(t, meshhook.Cursor{}, 6), nil)
 	add(h.circuits(t), nil)
 	claims, err := h.db.ClaimRuns(ctx, meshhook.NewID(), 1, lease)
 	add(nil, err)

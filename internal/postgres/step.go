@@ -70,7 +70,7 @@ const (
 		SELECT run_id, step_id, parent, kind, status, attempt, started_at, finished_at, next_at,
 		       CASE WHEN kind <> 'http' THEN input END, output, decision, failure_reason, failure, failed_step
 		  FROM run_steps s WHERE run_id = ANY ($1) AND (scope = '' OR NOT EXISTS (
-		       SELECT FROM run_steps o WHERE o.run_id = s.run_id AND o.step_id = s.scope AND o.status IN ('succeeded', 'failed', 'skipped')))
+		       SELECT FROM run_steps o WHERE o.run_id = ANY ($1) AND o.run_id = s.run_id AND o.step_id = s.scope AND o.status IN ('succeeded', 'failed', 'skipped')))
 		 ORDER BY run_id, position`
 
 	// stepsForPeople leaves out what is inside items that succeeded, and these items:
@@ -80,7 +80,7 @@ const (
 		SELECT run_id, step_id, parent, kind, status, attempt, started_at, finished_at, next_at,
 		       input, output, decision, failure_reason, failure, failed_step
 		  FROM run_steps s WHERE run_id = ANY ($1) AND NOT (kind = 'item' AND status = 'succeeded') AND (scope = '' OR NOT EXISTS (
-		       SELECT FROM run_steps o WHERE o.run_id = s.run_id AND o.step_id = s.scope AND o.kind = 'item' AND o.status = 'succeeded'))
+		       SELECT FROM run_steps o WHERE o.run_id = ANY ($1) AND o.run_id = s.run_id AND o.step_id = s.scope AND o.kind = 'item' AND o.status = 'succeeded'))
 		 ORDER BY run_id, position`
 
 	allSteps = `
