@@ -89,7 +89,7 @@ func (s *State) end(record meshhook.Step, status meshhook.StepStatus, output jso
 }
 
 func (s *State) fail(record meshhook.Step, reason meshhook.FailureReason, format string, args ...any) meshhook.Step {
-	record.Error = &meshhook.Failure{Reason: reason, Message: s.masker.Text(fmt.Sprintf(format, args...)), Step: record.ID}
+	record.Error = &meshhook.Failure{Reason: reason, Message: s.message(fmt.Sprintf(format, args...)), Step: record.ID}
 	return s.end(record, meshhook.StepFailed, record.Output)
 }
 
@@ -99,6 +99,15 @@ func (s *State) put(record meshhook.Step) meshhook.Step {
 	record.Input, record.Output = s.masker.JSON(record.Input), s.masker.JSON(record.Output)
 	s.Steps[record.ID] = record
 	return record
+}
+
+// message is a failure's text without secrets. One that was clipped may end in the
+// middle of one.
+func (s *State) message(text string) string {
+	if whole, clipped := strings.CutSuffix(text, "…"); clipped {
+		return s.masker.Cut(whole) + "…"
+	}
+	return s.masker.Text(text)
 }
 
 // Hide returns the text without the secrets, as far as there are any: for what tells of
@@ -111,7 +120,7 @@ func (s *State) Hide(text string) string {
 
 // masked is an error whose text shows no secret.
 func (s *State) masked(err error) error {
-	return meshhook.Errorf(meshhook.ErrorCode(err), "%s", s.masker.Text(err.Error()))
+	return meshhook.Errorf(meshhook.ErrorCode(err), "%s", s.message(err.Error()))
 }
 
 // isItem tells whether an id is that of an item: each[3].
