@@ -23,6 +23,7 @@ func (t *turn) giveUp(list []idle, by *meshhook.Step) {
 		t.decision.Steps = append(t.decision.Steps, record)
 		if i.step != nil {
 			i.frame.publish(i.step.ID, record)
+			t.state.forgetItems(record.ID, i.step)
 		}
 	}
 }

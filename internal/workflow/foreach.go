@@ -240,7 +240,7 @@ func (w *foreach) item(t *turn, f frame, s *Step, record meshhook.Step, index in
 	if self.Status == meshhook.StepFailed && p.failure == nil {
 		it.failed, p.failure = &self, &self
 	}
-	t.state.forget(inner)
+	t.state.forget(id, inner.block)
 }
 
 // output is what the last step of an item gave out.
@@ -261,12 +261,27 @@ func (it *items) output(t *turn, f frame) json.RawMessage {
 }
 
 // forget drops what is known of the inside of an item that has ended.
-func (s *State) forget(f frame) {
-	for step := range f.block.All() {
-		id := f.prefix + step.ID
+func (s *State) forget(item string, b *Block) {
+	for step := range b.All() {
+		id := item + "." + step.ID
+		s.forgetItems(id, step)
 		delete(s.Steps, id)
 		delete(s.outputs, id)
-		delete(s.items, id)
+	}
+}
+
+// forgetItems drops the items of a foreach that has ended.
+func (s *State) forgetItems(id string, foreach *Step) {
+	it := s.items[id]
+	if it == nil {
+		return
+	}
+	delete(s.items, id)
+	for index := range it.next {
+		delete(s.Steps, itemID(id, index))
+	}
+	for _, index := range it.active {
+		s.forget(itemID(id, index), &foreach.Blocks[0])
 	}
 }
 
@@ -278,15 +293,12 @@ func (w *foreach) output(t *turn, record meshhook.Step) json.RawMessage {
 		if index > 0 {
 			all.WriteByte(',')
 		}
-		id := itemID(record.ID, index)
-		output := t.state.Steps[id].Output
+		output := t.state.Steps[itemID(record.ID, index)].Output
 		if len(output) == 0 {
 			output = json.RawMessage("null")
 		}
 		all.Write(output)
-		delete(t.state.Steps, id)
 	}
 	all.WriteByte(']')
-	delete(t.state.items, record.ID)
 	return all.Bytes()
 }

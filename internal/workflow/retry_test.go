@@ -9,6 +9,42 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
+// What is in items that have ended is not kept, however they ended.
+func TestForeach_KeepsNothingOfEndedItems(t *testing.T) {
+	t.Parallel()
+	p := compile(t, `
+name: x
+steps:
+  - id: each
+    foreach:
+      in: "[range(50)]"
+      steps:
+        - id: inner
+          continue_on_error: true
+          timeout: 1h
+          foreach:
+            in: "[range(20)]"
+            concurrency: 10
+            steps: [{id: wait, delay: {for: 1}}, {id: bad, if: .item == 15, transform: "error(\"no\")"}]
+        - { id: out, transform: .steps.inner.error.message }
+`)
+	s := state()
+	most := 0
+	for {
+		d := next(t, p, s)
+		most = max(most, len(s.Steps))
+		if d.Finish != nil {
+			require.Equal(t, meshhook.RunSucceeded, d.Finish.Status)
+			break
+		}
+		if !d.More {
+			s.Now = d.Wake
+		}
+	}
+	require.Len(t, s.Steps, 1)
+	require.Less(t, most, 50+3*20, "the items that have ended, and what is in one")
+}
+
 // A run that is retried begins with what succeeded in it. Of the items that were under
 // way at once, one that failed in its first step has left no record.
 func TestForeach_RetriedItems(t *testing.T) {
@@ -18,18 +54,20 @@ name: x
 steps: [{id: each, foreach: {in: "[range(6)]", concurrency: 3, steps: [{id: send, http: {url: "http://x/"}}]}}]
 `)
 	s := state()
-	for i, task := range next(t, p, s).Perform {
-		p.Settle(task, s, workflow.Result{Status: []int{200, 403, 200}[i]})
+	d := next(t, p, s)
+	records := d.Steps // the foreach has begun
+	for i, task := range d.Perform {
+		records = append(records, p.Settle(task, s, workflow.Result{Status: []int{200, 403, 200}[i]}))
 	}
-	require.Equal(t, meshhook.RunFailed, next(t, p, s).Finish.Status)
+	d = next(t, p, s)
+	require.Equal(t, meshhook.RunFailed, d.Finish.Status)
 
 	again := state()
-	for id, record := range s.Steps {
-		if record.Status == meshhook.StepSucceeded {
-			again.Steps[id] = record
+	for _, record := range append(records, d.Steps...) {
+		if record.Status == meshhook.StepSucceeded || record.Status == meshhook.StepRunning {
+			again.Steps[record.ID] = record
 		}
 	}
-	again.Steps["each"] = meshhook.Step{ID: "each", Kind: workflow.KindForeach, Status: meshhook.StepRunning, Attempt: 1, Input: s.Steps["each"].Input}
 	d, log := play(t, p, again)
 	require.Equal(t, meshhook.RunSucceeded, d.Finish.Status)
 	require.Equal(t, []string{

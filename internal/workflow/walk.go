@@ -248,6 +248,7 @@ func (t *turn) settle(f frame, s *Step, record meshhook.Step, p *progress) meshh
 		return record // rest or goOn comes next
 	}
 	f.publish(s.ID, record)
+	t.state.forgetItems(record.ID, s)
 	switch {
 	case s.terminates(record):
 		if t.state.terminated == nil {
