@@ -200,6 +200,12 @@ func (t *turn) begin(f frame, s *Step, record meshhook.Step, b bounds, p *progre
 
 // refuse says why a step cannot begin, or "".
 func (t *turn) refuse(s *Step, record meshhook.Step) (reason meshhook.FailureReason, why string) {
+	switch {
+	case s.left(record, t.state.Now) <= 0 && record.Decision == nil: // an answer counts, though nobody took it up in time
+		return meshhook.FailedTimeout, "the step's time of " + s.Timeout.String() + " was up"
+	case record.Attempt > 0 && s.Kind != KindHTTP:
+		return "", "" // what it reads it has read
+	}
 	// A missing secret would go out as "null".
 	for _, u := range s.uses {
 		if name, ok := u.rest("secrets"); ok {
@@ -207,9 +213,6 @@ func (t *turn) refuse(s *Step, record meshhook.Step) (reason meshhook.FailureRea
 				return meshhook.FailedExpression, noSecret(name)
 			}
 		}
-	}
-	if s.left(record, t.state.Now) <= 0 {
-		return meshhook.FailedTimeout, "the step's time of " + s.Timeout.String() + " was up"
 	}
 	return "", ""
 }
