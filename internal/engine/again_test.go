@@ -18,6 +18,8 @@ func TestRetriedRuns(t *testing.T) {
 		{"an arm and items that were decided stay decided", decidedStory},
 		{"a foreach that was retried can be done again", retriedTwiceStory},
 		{"a container's time begins anew", timeAnewStory},
+		{"what failed in something that succeeded is history", historyStory},
+		{"what began after a step is done again, wherever it stands", besideStory},
 	})
 }
 
@@ -119,4 +121,65 @@ steps:
 	d.claim(t)
 	wait(t, sleeps, "the run to sleep again")
 	h.cancel(t, id)
+}
+
+func historyStory(t *testing.T, h *house) {
+	s := newSink(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if r.URL.Path == "/last" && n == 1 || r.URL.Path == "/never" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	id := h.startOf(t, fmt.Sprintf(`
+steps:
+  - id: kind
+    branch:
+      - else:
+          - id: inner
+            continue_on_error: true
+            foreach: { in: "[1]", steps: [{ id: send, http: { url: "%[1]s/never" } }] }
+  - { id: last, http: { url: "%[1]s/last" } }
+`, s.URL))
+	d := h.daemon(t)
+	d.finish(t)
+	_, err := h.project.RetryRun(t.Context(), id, "")
+	require.NoError(t, err)
+	d.finish(t)
+	run := h.run(t, id)
+	require.Equal(t, meshhook.RunSucceeded, run.Status)
+	require.Equal(t, []string{"kind", "inner", "inner[0].send", "inner[0]", "last"}, ids(run))
+	require.Equal(t, meshhook.StepFailed, run.Steps[1].Status)
+	require.Equal(t, map[string]int{id.String() + "/inner[0].send": 1, id.String() + "/last": 2}, s.keys())
+}
+
+func besideStory(t *testing.T, h *house) {
+	released := make(chan struct{})
+	s := newSink(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		switch {
+		case r.URL.Path == "/slow" && n == 1:
+			pause(released) // until all that is beside it is done
+		case r.URL.Path == "/last" && n == 1:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	id := h.startOf(t, fmt.Sprintf(`
+steps:
+  - { id: each, needs: [], foreach: { in: "range(2)", steps: [{ id: send, http: { url: "%[1]s/{{ .item }}" } }] } }
+  - { id: slow, needs: [], http: { url: "%[1]s/slow" } }
+  - { id: last, needs: [each, slow], http: { url: "%[1]s/last" } }
+`, s.URL))
+	d := h.daemon(t)
+	d.claim(t)
+	for range 3 {
+		wait(t, s.came, "the calls that are side by side")
+	}
+	close(released)
+	d.finish(t)
+	_, err := h.project.RetryRun(t.Context(), id, "slow")
+	require.NoError(t, err)
+	d.finish(t)
+	run := h.run(t, id)
+	require.Equal(t, meshhook.RunSucceeded, run.Status)
+	require.Equal(t, map[string]int{
+		id.String() + "/each[0].send": 1, id.String() + "/each[1].send": 2, id.String() + "/slow": 2, id.String() + "/last": 2,
+	}, s.keys())
 }

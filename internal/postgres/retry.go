@@ -11,31 +11,45 @@ import (
 
 // The statements of a retry. A branch keeps the arm that it took, and a foreach its
 // items: what was decided is not decided anew, and what is done inside belongs to it.
+// $2 is the position from which on everything is done again; NULL for none.
 const (
 	requeueRun = `
 		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
 		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
 		 WHERE id = $1`
 
-	// reopenSteps lets go on what holds other steps and did not succeed, or holds the
-	// step that is to be done again. Their time begins anew, too.
-	reopenSteps = `
-		WITH RECURSIVE around AS (
-			SELECT parent FROM run_steps WHERE run_id = $1 AND step_id = $2
-			UNION ALL
-			SELECT s.parent FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
-		)
+	// reopen lets something go on that holds other steps. Its time begins anew, too.
+	reopen = `
 		UPDATE run_steps
 		   SET status = 'running', started_at = now(), finished_at = NULL, output = NULL, failure_reason = '', failure = NULL, failed_step = ''
-		 WHERE run_id = $1 AND kind IN ('branch', 'foreach') AND input IS NOT NULL
-		   AND (status NOT IN ('succeeded', 'skipped') OR step_id IN (SELECT parent FROM around))`
+		 WHERE run_id = $1 AND ` + holdsSteps
 
-	// forgetSteps drops what is to be done again: what did not succeed, and what was
-	// first recorded at a position or after it; NULL for none.
+	holdsSteps = `kind IN ('branch', 'foreach') AND input IS NOT NULL`
+
+	// reopenAround reopens what holds a step that is to be done again: where several are
+	// under way at once, what began before that position may hold what began after it.
+	reopenAround = `
+		WITH RECURSIVE around AS (
+			SELECT parent FROM run_steps WHERE run_id = $1 AND position >= $2
+			UNION
+			SELECT s.parent FROM around a JOIN run_steps s ON s.run_id = $1 AND s.step_id = a.parent
+		)` + reopen + ` AND step_id IN (SELECT parent FROM around)`
+
+	// forgetSteps drops what is to be done again, and reopens what holds it. What failed
+	// inside something that succeeded in spite of it is history.
 	forgetSteps = `
+		WITH RECURSIVE done AS (
+			SELECT s.step_id FROM run_steps p JOIN run_steps s ON s.run_id = $1 AND s.parent = p.step_id
+			 WHERE p.run_id = $1 AND p.status = 'succeeded' AND (p.position >= $2) IS NOT TRUE
+			UNION
+			SELECT s.step_id FROM done d JOIN run_steps s ON s.run_id = $1 AND s.parent = d.step_id
+		), again AS (
+			SELECT step_id FROM run_steps
+			 WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped') AND step_id NOT IN (SELECT step_id FROM done)
+		), reopened AS (` + reopen + ` AND step_id IN (SELECT step_id FROM again) AND (position >= $2) IS NOT TRUE
+		)
 		DELETE FROM run_steps
-		 WHERE run_id = $1
-		   AND (position >= $2 OR status NOT IN ('succeeded', 'skipped') AND NOT (kind IN ('branch', 'foreach') AND input IS NOT NULL))`
+		 WHERE run_id = $1 AND (position >= $2 OR step_id IN (SELECT step_id FROM again) AND NOT (` + holdsSteps + `))`
 )
 
 // RetryRun puts a failed or canceled run back into the queue, as its next
@@ -60,7 +74,7 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, reopenSteps, id, from); err != nil {
+		if _, err := tx.Exec(ctx, reopenAround, id, position); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, forgetSteps, id, position)

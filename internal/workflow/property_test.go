@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,8 +106,10 @@ type simulation struct {
 	program  *workflow.Program
 	state    *workflow.State
 	recorded map[string]meshhook.Step
+	order    []string                 // in which the records were first made
 	tasks    map[string]workflow.Task // under way
 	deaths   int
+	retries  int
 }
 
 // record writes a step down; what has ended is never written again.
@@ -114,6 +117,9 @@ func (s *simulation) record(step meshhook.Step) {
 	require.False(s, s.recorded[step.ID].Status.Ended(), "the step %s has ended and was done again", step.ID)
 	if step.Scope() != "" {
 		require.False(s, s.recorded[step.Scope()].Status.Ended(), "%s was done in an item that has ended", step.ID)
+	}
+	if _, known := s.recorded[step.ID]; !known {
+		s.order = append(s.order, step.ID)
 	}
 	s.recorded[step.ID] = step
 }
@@ -189,7 +195,7 @@ func (s *simulation) reload(now time.Time) {
 	s.tasks = map[string]workflow.Task{}
 	old := s.state
 	s.state = state()
-	s.state.Now, s.state.Random = now, old.Random
+	s.state.Now, s.state.Random, s.state.Run = now, old.Random, old.Run
 	for id, step := range s.recorded {
 		if scope := step.Scope(); scope == "" || !s.recorded[scope].Status.Ended() {
 			s.state.Steps[id] = step
@@ -212,7 +218,7 @@ func (s *simulation) end() {
 	id := rapid.SampledFrom(slices.Sorted(maps.Keys(s.tasks))).Draw(s.T, "task")
 	task := s.tasks[id]
 	delete(s.tasks, id)
-	s.state.Now = s.state.Now.Add(time.Duration(rapid.Int64Range(0, int64(task.Call.Timeout)).Draw(s.T, "took")))
+	s.state.Now = s.state.Now.Add(time.Duration(rapid.Int64Range(1, int64(task.Call.Timeout)).Draw(s.T, "took")))
 	result := workflow.Result{Status: rapid.SampledFrom([]int{200, 200, 404, 503}).Draw(s.T, "status")}
 	if rapid.IntRange(0, 5).Draw(s.T, "error") == 0 {
 		result = workflow.Result{Err: &workflow.ResultError{Reason: meshhook.FailedConnection, Temporary: true}}
@@ -221,7 +227,7 @@ func (s *simulation) end() {
 }
 
 // Whatever the workflow and whatever happens: the run ends, what is done is
-// never done again, everything begins after what it needs, nothing is left
+// never done again but in another attempt, no item is lost, everything begins after what it needs, nothing is left
 // half done, and the end stays the end.
 func TestNext_EveryRunEnds(t *testing.T) {
 	t.Parallel()
@@ -230,20 +236,75 @@ func TestNext_EveryRunEnds(t *testing.T) {
 		require.NoError(t, err)
 		p, err := workflow.Compile(d)
 		require.NoError(t, err)
-		s := &simulation{T: t, program: p, state: state(), recorded: map[string]meshhook.Step{}, tasks: map[string]workflow.Task{}, deaths: 3}
+		s := &simulation{T: t, program: p, state: state(), recorded: map[string]meshhook.Step{}, tasks: map[string]workflow.Task{}, deaths: 3, retries: 3}
 		s.state.Random = func() float64 { return rapid.Float64Range(0, 0.999).Draw(t, "jitter") }
 
 		for range 5000 { // more than any drawn workflow can take
 			decision, err := p.Next(t.Context(), s.state)
 			require.NoError(t, err)
 			s.obey(decision)
-			if decision.Finish != nil {
+			if f := decision.Finish; f != nil {
 				s.checkEnd(decision)
-				return
+				if f.Status == meshhook.RunSucceeded || s.retries == 0 {
+					return
+				}
+				s.retry()
 			}
 		}
 		require.Fail(t, "the run does not end")
 	})
+}
+
+// checkItems checks that no item was lost of a foreach that succeeded, but for a run
+// that was terminated inside it.
+func (s *simulation) checkItems(foreach meshhook.Step) {
+	if foreach.Output == nil {
+		return
+	}
+	var items []any
+	require.NoError(s, json.Unmarshal(foreach.Input, &items))
+	for i := range items {
+		item := s.recorded[fmt.Sprintf("%s[%d]", foreach.ID, i)]
+		require.Equal(s, meshhook.StepSucceeded, item.Status, "%s[%d]", foreach.ID, i)
+	}
+}
+
+// retry begins another attempt of the run, as the store does: of what failed, or from
+// a step on.
+func (s *simulation) retry() {
+	s.retries--
+	first, now := len(s.order), s.state.Now.Add(time.Second)
+	if first > 0 && rapid.Bool().Draw(s.T, "from a step") {
+		first = rapid.IntRange(0, first-1).Draw(s.T, "from")
+	}
+	around := map[string]bool{}
+	for _, id := range s.order[first:] {
+		for at := s.recorded[id].Parent; at != ""; at = s.recorded[at].Parent {
+			around[at] = true
+		}
+		delete(s.recorded, id)
+	}
+	old := s.recorded
+	s.recorded = map[string]meshhook.Step{}
+	var kept []string
+	for _, id := range s.order[:first] {
+		step, inside := old[id], false
+		for at := step.Parent; at != ""; at = old[at].Parent {
+			inside = inside || old[at].Status == meshhook.StepSucceeded && !around[at]
+		}
+		again := around[id] || !inside && step.Status != meshhook.StepSucceeded && step.Status != meshhook.StepSkipped
+		if again && (step.Kind != workflow.KindBranch && step.Kind != workflow.KindForeach || step.Input == nil) {
+			continue
+		}
+		if again {
+			step.Status, step.StartedAt, step.FinishedAt, step.Output, step.Error = meshhook.StepRunning, now, nil, nil, nil
+		}
+		s.recorded[id] = step
+		kept = append(kept, id)
+	}
+	s.order = kept
+	s.state.Run.StartedAt = &now
+	s.reload(now)
 }
 
 // checkEnd checks what is left of a run that has ended.
@@ -257,6 +318,9 @@ func (s *simulation) checkEnd(d workflow.Decision) {
 	}
 	for _, step := range s.recorded {
 		require.True(s, step.Status.Ended(), "%s is left %s", step.ID, step.Status)
+		if step.Kind == workflow.KindForeach && step.Status == meshhook.StepSucceeded {
+			s.checkItems(step)
+		}
 		if step.Kind == workflow.KindTerminate && step.Status != meshhook.StepSkipped {
 			terminated, nested = terminated || step.Status == meshhook.StepSucceeded, nested || step.Parent != ""
 		}
