@@ -23,8 +23,8 @@ func TestStepsAreFoundByTheirRuns(t *testing.T) {
 	h.system(t, `
 		INSERT INTO run_steps (run_id, step_id, scope, project_id, kind, status, attempt, started_at, finished_at)
 		SELECT id, step_id, scope, project_id, kind, 'succeeded', 1, now(), now()
-		  FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS place FROM runs) r,
-		       LATERAL generate_series(0, CASE place WHEN 1 THEN 9999 ELSE 9 END) AS item,
+		  FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS nth FROM runs) r,
+		       LATERAL generate_series(0, CASE nth WHEN 1 THEN 9999 ELSE 9 END) AS item,
 		       LATERAL (VALUES ('each[' || item || ']', 'each', 'item'), ('each[' || item || '].a', 'each[' || item || ']', 'http'),
 		                       ('each[' || item || '].b', 'each[' || item || ']', 'transform')) AS steps (step_id, scope, kind)`)
 	h.system(t, `ANALYZE run_steps`)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -66,12 +65,15 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 	}, func(tx pgx.Tx) error {
 		var position *int64
 		if from != "" {
-			err := tx.QueryRow(ctx, `SELECT position FROM run_steps WHERE run_id = $1 AND step_id = $2`, id, from).Scan(&position)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
-			}
+			// An item that was not done to its end has no record but those inside it.
+			err := tx.QueryRow(ctx, `
+				SELECT min(position) FROM run_steps
+				 WHERE run_id = $1 AND (step_id = $2 OR starts_with(step_id, $2 || '.') OR starts_with(step_id, $2 || '['))`, id, from).Scan(&position)
 			if err != nil {
 				return err
+			}
+			if position == nil {
+				return meshhook.Errorf(meshhook.CodeInvalid, "run %s has not begun a step %q; 'meshhook run show %s' lists its steps", id, from, id)
 			}
 		}
 		if _, err := tx.Exec(ctx, reopenAround, id, position); err != nil {
