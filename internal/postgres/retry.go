@@ -17,6 +17,10 @@ const (
 		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
 		 WHERE id = $1`
 
+	// firstInside finds the position of a step, or of the first one inside an item, which
+	// has a record of its own only when it has ended.
+	firstInside = `SELECT min(position) FROM run_steps WHERE run_id = $1 AND (step_id = $2 OR starts_with(step_id, $2 || '.') OR starts_with(step_id, $2 || '['))`
+
 	// reopen lets something go on that holds other steps. Its time begins anew, too.
 	reopen = `
 		UPDATE run_steps
@@ -37,14 +41,13 @@ const (
 	// forgetSteps drops what is to be done again, and reopens what holds it. What failed
 	// inside something that succeeded in spite of it is history.
 	forgetSteps = `
-		WITH RECURSIVE done AS (
-			SELECT s.step_id FROM run_steps p JOIN run_steps s ON s.run_id = $1 AND s.parent = p.step_id
-			 WHERE p.run_id = $1 AND p.status = 'succeeded' AND (p.position >= $2) IS NOT TRUE
+		WITH RECURSIVE failed AS (
+			SELECT step_id, parent FROM run_steps WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped')
 			UNION
-			SELECT s.step_id FROM done d JOIN run_steps s ON s.run_id = $1 AND s.parent = d.step_id
+			SELECT f.step_id, p.parent FROM failed f JOIN run_steps p ON p.run_id = $1 AND p.step_id = f.parent
 		), again AS (
-			SELECT step_id FROM run_steps
-			 WHERE run_id = $1 AND status NOT IN ('succeeded', 'skipped') AND step_id NOT IN (SELECT step_id FROM done)
+			SELECT f.step_id FROM failed f LEFT JOIN run_steps p ON p.run_id = $1 AND p.step_id = f.parent
+			 GROUP BY f.step_id HAVING NOT coalesce(bool_or(p.status = 'succeeded' AND (p.position >= $2) IS NOT TRUE), false)
 		), reopened AS (` + reopen + ` AND step_id IN (SELECT step_id FROM again) AND (position >= $2) IS NOT TRUE
 		)
 		DELETE FROM run_steps
@@ -52,9 +55,9 @@ const (
 )
 
 // RetryRun puts a failed or canceled run back into the queue, as its next
-// attempt. Steps that are done stay done; with from, that step and the ones that
-// began after it are done again. Errors: CodeNotFound, CodeConflict when the run
-// is not over or succeeded, CodeInvalid for a step that the run never began.
+// attempt. Steps that are done stay done; with from, that step, what is inside it and
+// the ones that began after it are done again. Errors: CodeNotFound, CodeConflict when
+// the run is not over or succeeded, CodeInvalid for a step that the run never began.
 func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error) {
 	return t.changeRun(ctx, id, meshhook.RunQueued, requeueRun, func(tx pgx.Tx) error {
 		detail := map[string]any{}
@@ -65,11 +68,7 @@ func (t *Tenant) RetryRun(ctx context.Context, id meshhook.ID, from string) (mes
 	}, func(tx pgx.Tx) error {
 		var position *int64
 		if from != "" {
-			// An item that was not done to its end has no record but those inside it.
-			err := tx.QueryRow(ctx, `
-				SELECT min(position) FROM run_steps
-				 WHERE run_id = $1 AND (step_id = $2 OR starts_with(step_id, $2 || '.') OR starts_with(step_id, $2 || '['))`, id, from).Scan(&position)
-			if err != nil {
+			if err := tx.QueryRow(ctx, firstInside, id, from).Scan(&position); err != nil {
 				return err
 			}
 			if position == nil {

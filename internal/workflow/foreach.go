@@ -143,7 +143,7 @@ func (s *State) load() {
 func (s *State) loadItem(id string) {
 	foreach := meshhook.ScopeOf(id)
 	index, err := strconv.Atoi(strings.TrimSuffix(id[len(foreach)+1:], "]"))
-	if err != nil {
+	if err != nil || index < 0 || index >= maxItems {
 		return // not written by us
 	}
 	it := s.itemsOf(foreach)
@@ -159,7 +159,7 @@ func (s *State) loadItem(id string) {
 // first step in an earlier attempt of the run has no record any more, nor has one whose
 // turn came while too much was under way; those behind them may have.
 func (s *State) loadActive(foreach string, it *items) {
-	for index := range min(it.next, maxItems) {
+	for index := range it.next {
 		if !s.Steps[itemID(foreach, index)].Status.Ended() {
 			it.active = append(it.active, index)
 		}
