@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -175,7 +174,7 @@ func (r sent) lines() []string {
 	}
 	body := r.BodyBase64
 	if len(r.Body) > 0 && json.Unmarshal(r.Body, &body) != nil {
-		body = pretty(r.Body)
+		body = meshhook.IndentJSON(r.Body)
 	}
 	if body != "" {
 		lines = append(append(lines, ""), strings.Split(body, "\n")...)
@@ -239,16 +238,7 @@ func outcomeLines(o *workflow.Outcome) (lines []string) {
 		lines = append(append(lines, "request:"), readRequest(o.Request).lines()...)
 	}
 	if len(o.Output) > 0 {
-		lines = append(append(lines, "output:"), strings.Split(pretty(o.Output), "\n")...)
+		lines = append(append(lines, "output:"), strings.Split(meshhook.IndentJSON(o.Output), "\n")...)
 	}
 	return lines
-}
-
-// pretty is JSON on several lines.
-func pretty(document json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Indent(&b, document, "", "  ") != nil {
-		return string(document)
-	}
-	return b.String()
 }

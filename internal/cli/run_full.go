@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,9 +18,6 @@ import (
 const (
 	bodyLines = 40
 	bodyBytes = 4 << 10
-	// deepestShown is the nesting up to which JSON is laid out. Each level indents all
-	// that is in it: brackets alone would grow to their square.
-	deepestShown = 64
 )
 
 // details are the lines under a step: what it began with and what came of it.
@@ -100,9 +96,8 @@ func scalarText(raw json.RawMessage) string {
 // body are the lines of a value: a text as it reads, anything else laid out.
 func body(raw json.RawMessage) (lines []cell) {
 	text := scalarText(raw)
-	var laid bytes.Buffer
-	if len(raw) <= 1<<20 && depth(raw) <= deepestShown && text == string(raw) && json.Indent(&laid, raw, "", "  ") == nil {
-		text = laid.String()
+	if len(raw) <= 1<<20 && text == string(raw) {
+		text = meshhook.IndentJSON(raw)
 	}
 	whole := len(text)
 	shown := text[:min(whole, bodyBytes)]
@@ -113,26 +108,6 @@ func body(raw json.RawMessage) (lines []cell) {
 		lines = append(lines, cell{fmt.Sprintf("  … of %s; -o json shows all of it", meshhook.FormatSize(int64(len(raw)))), tail.Quiet})
 	}
 	return lines
-}
-
-// depth is how deep the brackets of JSON nest.
-func depth(raw []byte) (deepest int) {
-	now, quoted := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }
 
 // try is one attempt of a step.

@@ -83,7 +83,7 @@ func TestLongBodiesAreCut(t *testing.T) {
 
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	require.Contains(t, show(deep(2)), "     [\n       []\n     ]\n")
-	require.Contains(t, show(deep(deepestShown+1)), "     "+deep(deepestShown+1)+"\n")
+	require.Contains(t, show(deep(meshhook.DeepestIndented+1)), "     "+deep(meshhook.DeepestIndented+1)+"\n")
 	require.Contains(t, show(`["[[\"[", 1]`), "       1\n")
 	require.Contains(t, show("nonsense"), "     nonsense\n")
 }

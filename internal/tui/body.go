@@ -2,11 +2,12 @@ package tui
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 const (
@@ -14,9 +15,6 @@ const (
 	// because a whole line of hex says sixteen.
 	shownBody   = 64 << 10
 	shownBinary = 4 << 10
-	// deepest is the nesting up to which JSON is laid out. Each level indents all
-	// that is in it: a payload of brackets alone would grow to its square.
-	deepest = 64
 )
 
 // body writes the bytes of a payload the way they can be read: JSON laid out,
@@ -28,7 +26,7 @@ func (d *doc) body(body []byte) {
 		d.faint("(empty)")
 		return
 	case isText(shown, len(shown) < len(body)):
-		d.text(0, pretty(shown))
+		d.text(0, meshhook.IndentJSON(shown))
 	default:
 		shown = body[:min(len(body), shownBinary)]
 		d.text(0, hexDump(shown, d.width))
@@ -41,7 +39,7 @@ func (d *doc) body(body []byte) {
 // json lays out a value of the store, as far as a body is shown.
 func (d *doc) json(indent int, raw []byte) {
 	shown := raw[:min(len(raw), shownBody)]
-	d.text(indent, pretty(shown))
+	d.text(indent, meshhook.IndentJSON(shown))
 	if more := len(raw) - len(shown); more > 0 {
 		d.block(indent, fmt.Sprintf("… %s more", bytesOf(int64(more))), d.styles.faint)
 	}
@@ -57,35 +55,6 @@ func isText(b []byte, cut bool) bool {
 		b = b[:len(b)-1]
 	}
 	return utf8.Valid(b)
-}
-
-// pretty lays JSON out, and returns everything else as it is.
-func pretty(raw []byte) string {
-	var out bytes.Buffer
-	if depth(raw) > deepest || json.Indent(&out, bytes.TrimSpace(raw), "", "  ") != nil {
-		return string(raw)
-	}
-	return out.String()
-}
-
-// depth is how deep the brackets of JSON nest.
-func depth(raw []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }
 
 // hexDump writes bytes as offset, hex and ASCII, as many in a line as fit.

@@ -227,7 +227,7 @@ func TestPage_SaysWhyNot(t *testing.T) {
 
 func TestBody(t *testing.T) {
 	t.Parallel()
-	nested := strings.Repeat("[", deepest) + strings.Repeat("]", deepest)
+	nested := strings.Repeat("[", meshhook.DeepestIndented) + strings.Repeat("]", meshhook.DeepestIndented)
 	for name, tt := range map[string]struct {
 		body []byte
 		want []string // the first lines
