@@ -61,12 +61,29 @@ func keysOf[T any](table []field[T]) []string {
 	return keys
 }
 
+// like shows what is meant where a value is easily written without its key.
+func like(what string) string {
+	example := map[string]string{
+		"approval":    "{ message: Shall it go on? }",
+		"concurrency": "{ limit: 1 }",
+		"delay":       "{ for: 10m }",
+		"foreach":     "{ in: .event.body.items, steps: [...] }",
+		"http":        `{ url: "https://example.com/" }`,
+		"retry":       "{ attempts: 3 }",
+		"terminate":   "{} or { output: done }",
+	}[what]
+	if example == "" {
+		return ""
+	}
+	return ", like " + example
+}
+
 // readFields reads a mapping by a table of its keys. The word what names the
 // mapping in messages. It returns the keys that are not there but were probably
 // meant: what they lack is not to be complained of, too.
 func readFields[T any](c *checker, n *node, what string, table []field[T], into *T) (meant []string) {
 	if n.kind != mapping {
-		c.at(n, "%s wants a mapping, but is %s", what, n.kind)
+		c.at(n, "%s wants a mapping%s, but is %s", what, like(what), n.kind)
 		return nil
 	}
 	known := keysOf(table)

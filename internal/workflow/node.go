@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -133,21 +132,6 @@ func (c *checker) build(src string) (root *node) {
 // isEmpty tells whether a document says nothing: only comments, or nothing.
 func isEmpty(y *yaml.Node) bool {
 	return y.Kind == yaml.ScalarNode && y.Value == "" && y.Style == 0
-}
-
-var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
-
-// syntax reports what the YAML parser said. It knows the line at best.
-func (c *checker) syntax(err error) {
-	line, message := 1, err.Error()
-	if m := syntaxError.FindStringSubmatch(message); m != nil {
-		message = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-		}
-	}
-	line = min(line, max(len(c.source), 1)) // it may be one past the end
-	c.problem(c.line0+line, 1, "this is not YAML: %s", message)
 }
 
 // node converts one YAML node and what is below it.

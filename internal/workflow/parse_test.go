@@ -236,6 +236,8 @@ steps:
   - id: last
     needs: [third]
     http: { url: "https://example.com/{{ .steps.first }}", body: { a: "{{ .steps.second }}" } }
+  - id: misspelt
+    http: { url: "https://example.com/{{ .evnt.body.id }}", headers: { A: "{{ .secret.token }}" }, body: "{{ .event.body | .even + .x }}" }
 `)
 	var lines []string
 	for _, w := range d.Warnings() {
@@ -247,6 +249,8 @@ steps:
 		`workflow.yaml:7:16: the step "third" need not have ended when "second" begins; name it in needs, or .steps.third may be null`,
 		`workflow.yaml:10:16: the step "second" need not have ended when "third" begins; name it in needs, or .steps.second may be null`,
 		`workflow.yaml:13:71: the step "second" need not have ended when "last" begins; name it in needs, or .steps.second may be null`,
+		`workflow.yaml:15:18: .evnt is null: expressions see no such name; did you mean .event?`,
+		`workflow.yaml:15:75: .secret is null: expressions see no such name; did you mean .secrets?`,
 	}, lines)
 }
 

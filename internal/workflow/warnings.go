@@ -10,7 +10,7 @@ import (
 
 // Warnings returns what is allowed but probably a mistake, in the order of the
 // document: an expression that reads the output of a step which does not exist or
-// need not have ended, an item where there is none, a transform whose output
+// need not have ended, an item where there is none, a misspelt .secrets, a transform whose output
 // nobody reads, or whose output would hold a secret.
 func (d *Definition) Warnings() []Problem {
 	r := &reviewer{definition: d, home: map[string]string{}, read: map[string]bool{}}
@@ -120,9 +120,20 @@ func before(s *Step, index map[string]*Step, outer map[string]bool) map[string]b
 	return seen
 }
 
+// roots are the names that an expression sees everywhere.
+var roots = []string{"event", "run", "secrets", "steps"}
+
 func (r *reviewer) use(s *Step, u use, ended map[string]bool, foreach string) {
-	if name, _, _ := strings.Cut(u.path, "."); (name == "item" || name == "index") && foreach == "" {
-		r.warn(u.line, u.column, "."+name+" is null here: "+quote(s.ID)+" does not stand in a foreach")
+	name, _, _ := strings.Cut(u.path, ".")
+	switch guess := nearest(name, roots); {
+	case name == "item" || name == "index":
+		if foreach == "" {
+			r.warn(u.line, u.column, "."+name+" is null here: "+quote(s.ID)+" does not stand in a foreach")
+		}
+	// Only what is misspelt: within a function that the expression defines, any
+	// name may be one of its input's.
+	case guess != "" && guess != name:
+		r.warn(u.line, u.column, "."+name+" is null: expressions see no such name; did you mean ."+guess+"?")
 	}
 	if id, ok := u.rest("steps"); ok && !ended[id] {
 		r.warn(u.line, u.column, r.doubt(s, id, foreach))
