@@ -118,6 +118,13 @@ func newRunRetryCmd(a *app) *cobra.Command {
 			_, err := s.project.RetryRun(ctx, id, from)
 			return err
 		})
+	retry := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("from-step") && from == "" {
+			return usageError("--from-step is empty; leave it out to go on from what failed")
+		}
+		return retry(cmd, args)
+	}
 	cmd.Flags().StringVar(&from, "from-step", "", "do this `step` and those after it again; in a foreach, like each[3].send")
 	return cmd
 }

@@ -78,6 +78,9 @@ func TestAnInterruptEndsAWatch(t *testing.T) {
 	}
 	require.Equal(t, 2, u.runs("run show "+id+" --watch -o yaml").code)
 	require.Equal(t, 2, u.runs("run show "+id+" --watch --full").code)
+	r := u.does("run", "retry", id, "--from-step", "")
+	require.Equal(t, 2, r.code)
+	require.Contains(t, r.err, "--from-step is empty; leave it out to go on from what failed")
 }
 
 // A run that is canceled while its journal is followed ends the lines, too.

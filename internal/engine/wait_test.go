@@ -212,7 +212,7 @@ steps:
     foreach: { in: "range(3)", concurrency: 2, steps: [{ id: ask, approval: { message: "{{ .item }}" } }] }
 `)
 	_, err := h.project.Decide(t.Context(), id, "", true, "")
-	require.EqualError(t, err, "2 steps of run "+id.String()+" wait for an approval; name one with --step: each[0].ask, each[1].ask")
+	require.EqualError(t, err, "2 steps of run "+id.String()+" wait for an approval; name one of them as the step: each[0].ask, each[1].ask")
 	require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
 	_, err = h.project.Decide(t.Context(), id, "each[2].ask", true, "")
 	require.ErrorContains(t, err, "step each[2].ask of run "+id.String()+" does not wait for an approval; these do: each[0].ask, each[1].ask")

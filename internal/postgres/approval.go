@@ -115,7 +115,7 @@ func awaited(ctx context.Context, tx pgx.Tx, run meshhook.Run, step string) (str
 	case len(waiting) == 0:
 		return "", meshhook.Errorf(meshhook.CodeConflict, "no step of run %s waits for an approval", run.ID)
 	case step == "":
-		return "", meshhook.Errorf(meshhook.CodeInvalid, "%d steps of run %s wait for an approval; name one with --step: %s", len(waiting), run.ID, list(waiting))
+		return "", meshhook.Errorf(meshhook.CodeInvalid, "%d steps of run %s wait for an approval; name one of them as the step: %s", len(waiting), run.ID, list(waiting))
 	default:
 		return "", meshhook.Errorf(meshhook.CodeConflict, "step %s of run %s does not wait for an approval; these do: %s", step, run.ID, list(waiting))
 	}

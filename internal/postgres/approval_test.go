@@ -61,7 +61,7 @@ func TestDecide(t *testing.T) {
 
 	_, err = h.project.Decide(ctx, two.ID, "", true, "")
 	requireCode(t, meshhook.CodeInvalid, err)
-	require.ErrorContains(t, err, "2 steps of run "+two.ID.String()+" wait for an approval; name one with --step: first, second")
+	require.ErrorContains(t, err, "2 steps of run "+two.ID.String()+" wait for an approval; name one of them as the step: first, second")
 	_, err = h.project.Decide(ctx, two.ID, "third", true, "")
 	requireCode(t, meshhook.CodeConflict, err)
 	run, err = h.project.Decide(ctx, two.ID, "second", false, "")

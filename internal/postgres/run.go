@@ -244,6 +244,14 @@ func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunS
 	return run, err
 }
 
+// refuseChange says why a run cannot be canceled or retried.
+func refuseChange(run meshhook.Run, to meshhook.RunStatus) error {
+	if to == meshhook.RunQueued {
+		return meshhook.Errorf(meshhook.CodeConflict, "run %s (%s) cannot be retried: only a run that failed or was canceled can", run.ID, run.Status)
+	}
+	return meshhook.Errorf(meshhook.CodeConflict, "run %s is over (%s); there is nothing to cancel", run.ID, run.Status)
+}
+
 func (t *Tenant) tryChange(ctx context.Context, id meshhook.ID, to meshhook.RunStatus, update string, more ...func(pgx.Tx) error) (run meshhook.Run, err error) {
 	err = t.inTx(ctx, "changing the run", func(tx pgx.Tx) error {
 		place, err := t.lockRunAndPlace(ctx, tx, id)
@@ -254,7 +262,7 @@ func (t *Tenant) tryChange(ctx context.Context, id meshhook.ID, to meshhook.RunS
 			return err
 		}
 		if !run.Status.CanBecome(to) || (to == meshhook.RunQueued && !run.Status.Ended()) {
-			return meshhook.Errorf(meshhook.CodeConflict, "run %s is %s; it cannot become %s", id, run.Status, to)
+			return refuseChange(run, to)
 		}
 		if _, err = tx.Exec(ctx, update, id); err != nil {
 			return err

@@ -156,7 +156,7 @@ func TestCancelRun(t *testing.T) {
 
 		_, err = h.project.CancelRun(ctx, run.ID)
 		requireCode(t, meshhook.CodeConflict, err)
-		require.EqualError(t, err, "run "+run.ID.String()+" is canceled; it cannot become canceled")
+		require.EqualError(t, err, "run "+run.ID.String()+" is over (canceled); there is nothing to cancel")
 	}
 	_, err := h.project.CancelRun(ctx, meshhook.NewID())
 	requireCode(t, meshhook.CodeNotFound, err)
@@ -169,6 +169,7 @@ func TestRetryRun(t *testing.T) {
 	run := h.start(t, "{}")
 	_, err := h.project.RetryRun(ctx, run.ID, "")
 	requireCode(t, meshhook.CodeConflict, err)
+	require.EqualError(t, err, "run "+run.ID.String()+" (queued) cannot be retried: only a run that failed or was canceled can")
 
 	at := time.Now()
 	one, two := step("one", meshhook.StepSucceeded, "1", at), step("two", meshhook.StepSkipped, "", at.Add(time.Second))
