@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -124,10 +125,10 @@ func (a *app) writeFlat(w io.Writer, run meshhook.Run) error {
 	t := &table{}
 	for i := range run.Steps {
 		step := &run.Steps[i]
-		why := reason(step.Error)
+		why := cmp.Or(reason(step.Error), answer(step))
 		switch {
 		case step.Status == meshhook.StepWaiting && !d.ended:
-			why = d.waits(step)
+			why = cmp.Or(answer(step), d.waits(step)) // answered, it waits for its turn
 		case step.Kind == workflow.KindForeach && step.Error == nil:
 			why = itemsFact(&node{step: step, items: step.Items}, d.ended)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -244,6 +245,30 @@ steps:
 		stepOf("each[7].inner", "each[7].either", "foreach", meshhook.StepRunning, input("[1,2]")),
 		stepOf("each[7].inner[0].send", "each[7].inner[0]", "transform", meshhook.StepRunning),
 	}, d, treeOptions{}))
+}
+
+func TestAnswersInAPipe(t *testing.T) {
+	t.Parallel()
+	said := func(s *meshhook.Step) {
+		s.Decision = &meshhook.Decision{Approved: true, By: "cli:ann@desk", Note: "fine"}
+	}
+	var out bytes.Buffer
+	require.NoError(t, (&app{}).writeFlat(&out, meshhook.Run{Status: meshhook.RunWaiting, Steps: []meshhook.Step{
+		stepOf("open", "", "approval", meshhook.StepWaiting, input(`{"message":"Go on?"}`)),
+		stepOf("answered", "", "approval", meshhook.StepWaiting, input(`{"message":"Go on?"}`), said),
+		stepOf("over", "", "approval", meshhook.StepSucceeded, said),
+		stepOf("late", "", "approval", meshhook.StepSucceeded, output(`{"approved":true,"timed_out":true}`)),
+	}}))
+	var facts []string
+	for line := range strings.Lines(out.String()) {
+		if cells := strings.Split(strings.TrimSpace(line), "\t"); len(cells) == 7 {
+			facts = append(facts, cells[1]+": "+cells[6])
+		}
+	}
+	require.Equal(t, []string{
+		"open: waits for approval: Go on?", "answered: approved by cli:ann@desk: fine", "over: approved by cli:ann@desk: fine",
+		"late: nobody decided in time",
+	}, facts)
 }
 
 func TestAnswersAndWaits(t *testing.T) {
