@@ -39,7 +39,7 @@ func TestACircuitOpensIsProbedAndCloses(t *testing.T) {
 	require.LessOrEqual(t, wait, 36*time.Second)
 	require.GreaterOrEqual(t, refused.Wait, wait)
 	require.LessOrEqual(t, refused.Wait, wait+6*time.Second+time.Second)
-	require.Equal(t, "the circuit of crm.example.com:443 is open since its last 5 calls failed (503); it is tried again at "+
+	require.Equal(t, "the circuit of crm.example.com:443 is open since its last 5 calls failed (503); it lets a call through at "+
 		meshhook.FormatTime(c.RetryAt), refused.Message())
 
 	// Another host, another port and another project have circuits of their own.

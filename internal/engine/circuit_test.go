@@ -142,7 +142,7 @@ steps:
 	}, tailOf(h.story(t, id), 6))
 	run := h.run(t, id)
 	host := strings.TrimPrefix(s.URL, "http://")
-	require.Contains(t, run.Error.Message, "the circuit of "+host+" is open since its last 5 calls failed (502); it is tried again at ")
+	require.Contains(t, run.Error.Message, "the circuit of "+host+" is open since its last 5 calls failed (502); it lets a call through at ")
 	require.Equal(t, 5, s.keys()[id.String()+"/crm"])
 
 	// One that has attempts left sleeps for as long as the circuit is open.

@@ -20,6 +20,7 @@ type Program struct {
 	query      *gojq.Query // rewritten; nobody changes it
 	references []string
 	single     bool // see Single
+	assigns    bool // see Assigns
 	// readsSecrets is whether a message about a value could show a secret.
 	readsSecrets bool
 	// idle holds machines that nobody uses. There are at most as many as can run
@@ -46,7 +47,7 @@ func compile(src string, limits Limits) (*Program, *SyntaxError) {
 	if serr != nil {
 		return nil, serr
 	}
-	references, one := references(query), single(query)
+	references, one, changes := references(query), single(query), assigns(query)
 	r := newRewriter(src)
 	r.query(query)
 	if err := r.check(prelude()); err != nil {
@@ -66,6 +67,7 @@ func compile(src string, limits Limits) (*Program, *SyntaxError) {
 		query:        query,
 		references:   references,
 		single:       one,
+		assigns:      changes,
 		readsSecrets: slices.ContainsFunc(references, mayReadSecrets),
 		idle:         make(chan *machine, runtime.GOMAXPROCS(0)),
 	}

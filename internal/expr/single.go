@@ -72,3 +72,19 @@ func singleCall(f *gojq.Func) bool {
 	}
 	return slices.Contains(folding, f.Name) || !slices.ContainsFunc(f.Args, func(q *gojq.Query) bool { return !single(q) })
 }
+
+// Assigns tells whether the expression changes its input by = and the like, and so is
+// never null or false where that is an object: in a condition, == was meant.
+func (p *Program) Assigns() bool { return p.assigns }
+
+func assigns(q *gojq.Query) bool {
+	switch {
+	case q == nil:
+		return false
+	case q.Op == gojq.OpPipe:
+		return assigns(q.Right)
+	case q.Term != nil && q.Term.Type == gojq.TermTypeQuery:
+		return assigns(q.Term.Query)
+	}
+	return q.Op == gojq.OpAssign || q.Op == gojq.OpModify || updates[q.Op] != 0
+}

@@ -62,3 +62,14 @@ func TestSingle(t *testing.T) {
 		require.Equal(t, want, p.Single(), source)
 	}
 }
+
+func TestAssigns(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]bool{
+		".a = 1": true, ".a |= . + 1": true, ".a += 1": true, "(.a = 1)": true, ".b | .a = 1": true, ".a == 1": false, "(.a = 1) | .b": false, ".a": false, "[.a = 1]": false,
+	} {
+		p, err := expr.Compile(source)
+		require.NoError(t, err, source)
+		require.Equal(t, want, p.Assigns(), source)
+	}
+}

@@ -70,7 +70,7 @@ func (r *CircuitRefusal) Message() string {
 	case c.State == CircuitHalfOpen:
 		when = "one call is trying it again"
 	case time.Now().Before(c.RetryAt):
-		when = "it is tried again at " + FormatTime(c.RetryAt)
+		when = "it lets a call through at " + FormatTime(c.RetryAt)
 	}
 	return fmt.Sprintf("the circuit of %s is open since %s; %s", c.Host, c.Why(), when)
 }

@@ -14,7 +14,7 @@ func TestCircuitRefusalMessage(t *testing.T) {
 	r := meshhook.CircuitRefusal{Circuit: meshhook.Circuit{
 		Host: "a:80", State: meshhook.CircuitOpen, Failures: 12, Calls: 20, Reason: "timeout", RetryAt: time.Now().Add(time.Hour),
 	}}
-	require.Equal(t, "the circuit of a:80 is open since 12 of its last 20 calls failed (timeout); it is tried again at "+
+	require.Equal(t, "the circuit of a:80 is open since 12 of its last 20 calls failed (timeout); it lets a call through at "+
 		meshhook.FormatTime(r.Circuit.RetryAt), r.Message())
 	r.Circuit.RetryAt = time.Now()
 	require.Contains(t, r.Message(), "; the next call tries it again")

@@ -16,9 +16,10 @@ type checker struct {
 	line0    int      // lines of the file before this document
 	source   []string // the lines of this document
 	problems Problems
-	uses     []use // what the expressions of the step at hand read
-	steps    int   // how many were read
-	nesting  int   // of the block at hand
+	doubts   []Problem // what is allowed but probably a mistake
+	uses     []use     // what the expressions of the step at hand read
+	steps    int       // how many were read
+	nesting  int       // of the block at hand
 
 	counted []string      // the lines as the parser counts them; see lines
 	marks   map[int][]int // of its long lines, where characters stand; see column

@@ -25,6 +25,7 @@ type Definition struct {
 
 	file      string
 	canonical []byte
+	doubts    []Problem // found while it was read
 }
 
 // Block is a list of steps: those of a workflow, of an arm of a branch, or of a

@@ -323,3 +323,20 @@ steps:
 		`workflow.yaml:9:37: the step "b" stands in the foreach "each", so that .steps.b is null here; .steps.each is the list of what its items gave out`,
 	}, lines)
 }
+
+func TestWarnings_Assignment(t *testing.T) {
+	t.Parallel()
+	d := parse(t, `name: x
+steps:
+  - { id: a, if: .event.body.x = 1, terminate: {} }
+  - { id: b, branch: [{ when: .event.body.x |= 2, steps: [{ id: c, if: .event.body.x == 1, terminate: {} }] }] }
+`)
+	var lines []string
+	for _, w := range d.Warnings() {
+		lines = append(lines, w.String())
+	}
+	require.Equal(t, []string{
+		`workflow.yaml:3:18: if: = assigns, so that this always holds; == compares`,
+		`workflow.yaml:4:31: when: = assigns, so that this always holds; == compares`,
+	}, lines)
+}

@@ -146,6 +146,7 @@ func (c *checker) definition(src string, names map[string]bool) *Definition {
 		return nil
 	}
 	var err error
+	d.doubts = c.doubts
 	if d.canonical, err = json.Marshal(root.value()); err != nil {
 		c.at(root, "the document cannot be written as JSON: %v", err)
 	}

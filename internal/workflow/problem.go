@@ -65,6 +65,11 @@ func (ps Problems) Quote(src []byte) {
 	}
 }
 
+// comparePlaces orders problems as they stand in the document.
+func comparePlaces(a, b Problem) int {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
 // asError makes the one error of all the problems: its message is the first of
 // them and how many more there are, its details are all of them. No problems,
 // no error.
@@ -72,9 +77,7 @@ func (ps Problems) asError() error {
 	if len(ps) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	slices.SortStableFunc(ps, comparePlaces)
 	message := ps[0].String()
 	if len(ps) > 1 {
 		message += fmt.Sprintf(" (and %d more)", len(ps)-1)

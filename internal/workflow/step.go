@@ -122,7 +122,11 @@ func (c *checker) condition(n *node, what string) (*expr.Program, string) {
 	if n.kind == boolean {
 		source = &node{kind: text, scalar: n.scalar, line: n.line, column: n.column}
 	}
-	return c.expression(source, what), n.scalar
+	program := c.expression(source, what)
+	if program != nil && program.Assigns() {
+		c.doubts = append(c.doubts, Problem{File: c.file, Line: n.line, Column: n.column, Message: what + ": = assigns, so that this always holds; == compares"})
+	}
+	return program, n.scalar
 }
 
 func readNeeds(c *checker, n *node, s *stepDraft) {

@@ -24,7 +24,9 @@ func (d *Definition) Warnings() []Problem {
 		}
 	}
 	r.block(&d.Block, nil, "")
-	return r.warnings
+	all := append(r.warnings, d.doubts...)
+	slices.SortStableFunc(all, comparePlaces)
+	return all
 }
 
 // MissingSecrets says which secrets the definition reads that are not among those
