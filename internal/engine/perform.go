@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/egress"
@@ -53,7 +54,7 @@ func (d *driver) call(ctx context.Context, call workflow.HTTPCall) (result workf
 		}
 	}()
 	circuits := d.circuits
-	if shown := egress.Redact(call.URL); d.state.Hide(shown) != shown {
+	if _, host, _ := strings.Cut(egress.Redact(call.URL), "://"); d.state.Hide(host) != host {
 		circuits = noCircuits{} // the host of a circuit is listed, logged and told in the journal
 	}
 	report, refused := circuits.Allow(ctx, d.claim.Run.ProjectID, call.URL)

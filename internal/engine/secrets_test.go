@@ -86,7 +86,7 @@ func TestSecretsAreNotInFaults(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	s := newSink(t, nil)
-	for name, value := range map[string]string{"token": "p4ss-word", "origin": s.URL} {
+	for name, value := range map[string]string{"token": "p4ss-word", "host": strings.TrimPrefix(s.URL, "http://")} {
 		_, err := h.project.SetSecret(t.Context(), name, meshhook.NewSecret(value))
 		require.NoError(t, err)
 	}
@@ -96,7 +96,7 @@ func TestSecretsAreNotInFaults(t *testing.T) {
 	require.Equal(t, "panic: cannot count http://h.invalid/"+meshhook.Mask, h.run(t, id).Error.Message)
 	require.Contains(t, d.log.String(), "cannot count")
 	require.NotContains(t, d.log.String(), "p4ss-word")
-	id = h.startOf(t, `steps: [{ id: call, http: { url: "{{ .secrets.origin }}" } }]`)
+	id = h.startOf(t, `steps: [{ id: call, http: { url: '{{ "http://" + .secrets.host }}' } }]`)
 	d.finish(t)
 	require.Equal(t, meshhook.RunSucceeded, h.run(t, id).Status)
 }
