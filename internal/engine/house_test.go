@@ -27,7 +27,10 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	pgtest.Start()
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+}
 
 // patience bounds every wait of these tests. tick is how often what has no signal
 // is looked at, and poll how often an engine claims although no bell rang.

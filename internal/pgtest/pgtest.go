@@ -127,6 +127,15 @@ func drop(t testing.TB, name, url string) {
 	}))
 }
 
+// Start has the server up before the first test. It is for a TestMain that looks for
+// leaks: the server is no test's, and what waits for its end is none. A failure is told
+// by the first test that wants a database.
+func Start() {
+	ctx, cancel := context.WithTimeout(context.Background(), serverTimeout)
+	defer cancel()
+	_, _ = ready(ctx)
+}
+
 // server is the one server of this test process.
 var server struct {
 	once     sync.Once
