@@ -169,10 +169,8 @@ func TestLiveEndpoints(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	acme, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
-	require.NoError(t, err)
-	other := furnish(t, h.db, h.db.Tenant(acme.ID), "acme/orders")
-	_, err = other.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d2", Source: "# two"})
+	other := h.neighbour(t)
+	_, err := other.project.Apply(ctx, "orders", "", meshhook.Version{Digest: "d2", Source: "# two"})
 	require.NoError(t, err)
 
 	list, err := h.db.LiveEndpoints(ctx)

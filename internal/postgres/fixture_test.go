@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -95,6 +96,25 @@ func (h house) start(t *testing.T, input string) meshhook.Run {
 	run := meshhook.Run{ID: meshhook.NewID(), WorkflowID: h.workflow.ID, Workflow: h.workflow.Name, Version: 1, Input: []byte(input)}
 	require.NoError(t, h.project.StartRun(t.Context(), run))
 	return run
+}
+
+// neighbour is another project of the same database, acme, with a workflow and a
+// webhook.
+func (h house) neighbour(t *testing.T) house {
+	t.Helper()
+	made, err := h.db.CreateProject(t.Context(), "acme", "cli:ann@host")
+	require.NoError(t, err)
+	return furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+}
+
+// named is the project of that name, as a list shows it.
+func (h house) named(t *testing.T, name string) meshhook.Project {
+	t.Helper()
+	list, err := h.db.Projects(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(list, func(p meshhook.Project) bool { return p.Name == name })
+	require.NotEqual(t, -1, i)
+	return list[i]
 }
 
 // claim takes one run, which must be the only one that is ready.

@@ -16,20 +16,19 @@ func TestDeletingAProject(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
-	require.NoError(t, err)
-	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme := h.neighbour(t)
+	made := h.named(t, "acme")
 	acme.url, acme.side = h.url, h.side
 	v := settle(t, acme)
 	h.record(t, h.intake("key", `{"other":true}`))
 	h.record(t, h.rejected())
-	_, err = h.project.SetSecret(ctx, "token", meshhook.NewSecret("other"))
+	_, err := h.project.SetSecret(ctx, "token", meshhook.NewSecret("other"))
 	require.NoError(t, err)
 	for _, e := range []meshhook.Endpoint{h.endpoint, acme.endpoint} {
 		h.system(t, `INSERT INTO rate_limits (key, tat, ends, count) VALUES ($1, now() + interval '1 hour', now() + interval '1 hour', 1)`, e.ID.String()+" 100/minute")
 	}
 	for _, table := range tenantTables(t, h, "p", "r") {
-		require.NotZero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, made.ID)[0], "there is nothing in %s to delete", table)
+		require.NotZero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, acme.project.ID())[0], "there is nothing in %s to delete", table)
 	}
 	allBut := func(everything []string) []string { return everything[:len(everything)-1] } // the version of its configuration
 	others := allBut(victim{house: h}.everything(t))
@@ -42,7 +41,7 @@ func TestDeletingAProject(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, made, gone)
 	for _, table := range tenantTables(t, h, "p", "r") {
-		if count := rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, made.ID)[0]; table != "audit_log" {
+		if count := rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, acme.project.ID())[0]; table != "audit_log" {
 			require.Zero(t, count, table)
 		} else {
 			require.NotZero(t, count, "what is told of a thing outlives it")
@@ -64,13 +63,13 @@ func TestDeletingAProject(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, log, 1)
 	require.Equal(t, []any{meshhook.Actor("cli:eve@host"), "acme"}, []any{log[0].Actor, log[0].Target})
-	require.JSONEq(t, `{"id":"`+made.ID.String()+`"}`, string(log[0].Detail))
+	require.JSONEq(t, `{"id":"`+acme.project.ID().String()+`"}`, string(log[0].Detail))
 	h.system(t, `DELETE FROM audit_log WHERE id = $1`, log[0].ID)
 	require.Equal(t, others, allBut(victim{house: h}.everything(t)), "another project's rows")
 
 	again, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
 	require.NoError(t, err)
-	require.NotEqual(t, made.ID, again.ID)
+	require.NotEqual(t, acme.project.ID(), again.ID)
 }
 
 // More than one batch goes, and what was broken off goes on.
@@ -78,9 +77,7 @@ func TestDeletingAProjectGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
-	require.NoError(t, err)
-	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme := h.neighbour(t)
 	acme.recordMany(t, 2*postgres.DeleteBatch+1)
 	h.recordMany(t, 1)
 	require.NoError(t, postgres.DeleteEndpoints(ctx, acme.project))
@@ -88,10 +85,10 @@ func TestDeletingAProjectGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 
-	_, err = h.db.DeleteProject(ctx, made.ID.String(), "cli:ann@host")
+	_, err = h.db.DeleteProject(ctx, acme.project.ID().String(), "cli:ann@host")
 	require.NoError(t, err)
 	for _, table := range []string{"events", "runs", "journal"} {
-		require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, made.ID)[0], table)
+		require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, acme.project.ID())[0], table)
 	}
 	count, err := h.project.CountEvents(ctx, meshhook.EventFilter{})
 	require.NoError(t, err)
@@ -118,16 +115,14 @@ func TestARunOfADeletedProjectIsLost(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
-	require.NoError(t, err)
-	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme := h.neighbour(t)
 	acme.start(t, "{}")
 	held := acme.claim(t, meshhook.NewID())
-	_, err = h.db.DeleteProject(ctx, "acme", "cli:ann@host")
+	_, err := h.db.DeleteProject(ctx, "acme", "cli:ann@host")
 	require.NoError(t, err)
 	requireCode(t, meshhook.CodeLeaseLost, h.db.Move(ctx, move(held, meshhook.RunSucceeded, step("a", meshhook.StepSucceeded, "1", time.Now()))))
 	for _, table := range []string{"runs", "run_steps", "journal"} {
-		require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, made.ID)[0], table)
+		require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM `+table+` WHERE project_id = $1`, acme.project.ID())[0], table)
 	}
 }
 
@@ -137,14 +132,12 @@ func TestAProjectIsDeletedOnce(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	h := newHouse(t)
-	made, err := h.db.CreateProject(ctx, "acme", "cli:ann@host")
-	require.NoError(t, err)
-	acme := furnish(t, h.db, h.db.Tenant(made.ID), "acme/orders")
+	acme := h.neighbour(t)
 	acme.recordMany(t, 50)
 	errs := make(chan error)
 	const hands = 4
 	for range hands {
-		go func() { _, err := h.db.DeleteProject(ctx, made.ID.String(), "cli:ann@host"); errs <- err }()
+		go func() { _, err := h.db.DeleteProject(ctx, acme.project.ID().String(), "cli:ann@host"); errs <- err }()
 	}
 	for range hands {
 		if err := <-errs; err != nil {

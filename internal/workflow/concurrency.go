@@ -7,8 +7,8 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// maxConcurrency bounds the limits of concurrency, of a workflow and of a
-// foreach. What wants no limit leaves the key away.
+// What the limits of concurrency may be at most, of a workflow and of a foreach. A
+// workflow that wants none leaves the key away.
 const (
 	maxRunsAtOnce  = 10_000
 	maxItemsAtOnce = 100
@@ -60,10 +60,8 @@ func readConcurrency(c *checker, n *node, d *draft) {
 // Place is what a run needs before its first step when its workflow bounds how
 // many run at once.
 type Place struct {
-	// Key tells which runs share the limit.
+	// Key tells which runs share the limit, which is the newest version's.
 	Key string
-	// Limit is how many of them may be under way.
-	Limit int
 	// Shown is the key for people: without secrets, and cut after 200 characters.
 	Shown string
 }
@@ -75,7 +73,7 @@ func (p *Program) Place(ctx context.Context, s *State) (*Place, error) {
 	if c == nil {
 		return nil, nil
 	}
-	place := &Place{Limit: c.Limit}
+	place := &Place{}
 	if c.key == nil {
 		return place, nil
 	}

@@ -12,13 +12,14 @@ import (
 func TestProgram_Place(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]*workflow.Place{
-		"":                                 {Limit: 3},
-		`.event.body.name`:                 {Limit: 3, Key: "Octo Cat", Shown: "Octo Cat"},
-		`.event.body.id`:                   {Limit: 3, Key: "9007199254740993", Shown: "9007199254740993"},
-		`{b: 1, a: .event.body.no}`:        {Limit: 3, Key: `{"a":null,"b":1}`, Shown: `{"a":null,"b":1}`},
-		`"of " + .secrets.token`:           {Limit: 3, Key: "of s3cret/+ value", Shown: "of ••••••"},
-		`[range(201)] | map("é") | add`:    {Limit: 3, Key: strings.Repeat("é", 201), Shown: strings.Repeat("é", 200) + "…"},
-		`[range(200)] | map("é") | add`:    {Limit: 3, Key: strings.Repeat("é", 200), Shown: strings.Repeat("é", 200)},
+		"":                                 {},
+		`.event.body.name`:                 {Key: "Octo Cat", Shown: "Octo Cat"},
+		`.event.body.missing`:              {Key: "null", Shown: "null"},
+		`.event.body.id`:                   {Key: "9007199254740993", Shown: "9007199254740993"},
+		`{b: 1, a: .event.body.no}`:        {Key: `{"a":null,"b":1}`, Shown: `{"a":null,"b":1}`},
+		`"of " + .secrets.token`:           {Key: "of s3cret/+ value", Shown: "of ••••••"},
+		`[range(201)] | map("é") | add`:    {Key: strings.Repeat("é", 201), Shown: strings.Repeat("é", 200) + "…"},
+		`[range(200)] | map("é") | add`:    {Key: strings.Repeat("é", 200), Shown: strings.Repeat("é", 200)},
 		`.event.body.name | explode | 1/0`: nil,
 	} {
 		source := "name: x\nconcurrency: { limit: 3 }\nsteps: [{ id: a, transform: 1 }]\n"
@@ -35,6 +36,9 @@ func TestProgram_Place(t *testing.T) {
 	}
 	p := compile(t, "name: x\nsteps: [{ id: a, transform: \"1\" }]\n")
 	require.Zero(t, p.Definition().RunLimit())
+	p = compile(t, "name: x\nconcurrency: { limit: 1, key: .secrets.token }\nsteps: [{ id: a, transform: . }]\n")
+	require.Equal(t, []string{"token"}, p.Definition().References().Secrets)
+	p = compile(t, "name: x\nsteps: [{ id: a, transform: . }]\n")
 	place, err := p.Place(t.Context(), state())
 	require.NoError(t, err)
 	require.Nil(t, place)

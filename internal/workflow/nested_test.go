@@ -258,25 +258,6 @@ func TestApproval_Message(t *testing.T) {
 	require.Contains(t, next(t, p, state()).Finish.Failure.Message, "message: expression")
 }
 
-func TestConcurrency(t *testing.T) {
-	t.Parallel()
-	for source, want := range map[string]*workflow.Place{
-		"":                          nil,
-		"concurrency: {limit: 3}\n": {Limit: 3},
-		"concurrency: {limit: 1, key: .event.body.name}\n":    {Limit: 1, Key: "Octo Cat", Shown: "Octo Cat"},
-		"concurrency: {limit: 1, key: .event.body}\n":         {Limit: 1, Key: `{"id":9007199254740993,"name":"Octo Cat"}`, Shown: `{"id":9007199254740993,"name":"Octo Cat"}`},
-		"concurrency: {limit: 1, key: .event.body.missing}\n": {Limit: 1, Key: "null", Shown: "null"},
-	} {
-		place, err := compile(t, "name: x\n"+source+"steps: [{id: a, transform: .}]").Place(t.Context(), state())
-		require.NoError(t, err)
-		require.Equal(t, want, place, source)
-	}
-	p := compile(t, "name: x\nconcurrency: {limit: 1, key: .event.body.name + 1}\nsteps: [{id: a, transform: .}]")
-	_, err := p.Place(t.Context(), state())
-	require.ErrorContains(t, err, "cannot add")
-	require.Equal(t, []string{"token"}, parse(t, "name: x\nconcurrency: {limit: 1, key: .secrets.token}\nsteps: [{id: a, transform: .}]").References().Secrets)
-}
-
 func TestNesting_Limit(t *testing.T) {
 	t.Parallel()
 	source := func(depth int) string {
