@@ -1,0 +1,124 @@
+package meshhook
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// DeliveryStatus is the state of a delivery.
+type DeliveryStatus string
+
+// The states of a delivery.
+const (
+	DeliveryPending   DeliveryStatus = "pending"   // to be sent, now or later
+	DeliveryDelivered DeliveryStatus = "delivered" // the receiver has it
+	DeliveryExhausted DeliveryStatus = "exhausted" // given up: a dead letter
+	DeliveryDiscarded DeliveryStatus = "discarded" // not to be sent: Reason says why
+)
+
+// deliveryMoves is the state machine of a delivery. A dead letter, and what was
+// delivered, can be sent again.
+var deliveryMoves = map[DeliveryStatus][]DeliveryStatus{
+	DeliveryPending:   {DeliveryDelivered, DeliveryExhausted, DeliveryDiscarded},
+	DeliveryDelivered: {DeliveryPending},
+	DeliveryExhausted: {DeliveryPending},
+	DeliveryDiscarded: {DeliveryPending},
+}
+
+// DeliveryStatuses lists every DeliveryStatus.
+func DeliveryStatuses() []DeliveryStatus {
+	return []DeliveryStatus{DeliveryPending, DeliveryDelivered, DeliveryExhausted, DeliveryDiscarded}
+}
+
+// CanBecome tells whether a delivery in the state s may move to the state to.
+func (s DeliveryStatus) CanBecome(to DeliveryStatus) bool {
+	return slices.Contains(deliveryMoves[s], to)
+}
+
+// DeliveryReason says why an attempt failed, or why a delivery was given up or
+// discarded. The set is closed: metrics and lists group by it.
+type DeliveryReason string
+
+// The reasons of deliveries and attempts.
+const (
+	DeliveryHTTPStatus  DeliveryReason = "http_status"  // the answer was no 2xx
+	DeliveryConnection  DeliveryReason = "connection"   // no answer came
+	DeliveryTimeout     DeliveryReason = "timeout"      // none in time
+	DeliveryRefused     DeliveryReason = "refused"      // the address or URL is not allowed
+	DeliveryGone        DeliveryReason = "gone"         // 410: the receiver wants no more
+	DeliveryCircuitOpen DeliveryReason = "circuit_open" // no call went out: the host has failed before
+	DeliveryNarrowed    DeliveryReason = "when"         // the alert's `when` was false
+	DeliveryThrottled   DeliveryReason = "throttled"    // another went out in this window
+	DeliveryDisabled    DeliveryReason = "disabled"     // the alert is disabled or deleted
+	DeliveryExpression  DeliveryReason = "expression"   // the URL's expression failed
+	DeliveryCrashed     DeliveryReason = "crashed"      // the daemon died during the attempt
+	DeliveryInternal    DeliveryReason = "internal"     // a fault of ours
+)
+
+// Delivery is one alert to be sent to one URL.
+type Delivery struct {
+	// ID is the webhook-id of the message, the same on every attempt.
+	ID         ID             `json:"id"`
+	ProjectID  ID             `json:"-"`
+	AlertID    ID             `json:"alert_id"`
+	Type       AlertType      `json:"type"`
+	Status     DeliveryStatus `json:"status"`
+	Reason     DeliveryReason `json:"reason,omitempty"`
+	RunID      *ID            `json:"run_id,omitempty"`
+	RunAttempt int            `json:"-"`
+	WorkflowID *ID            `json:"-"`
+	Workflow   string         `json:"workflow,omitempty"`
+	// Subject is the delivery that an alert about alerts is about.
+	Subject *ID `json:"subject,omitempty"`
+	// Sample tells that it was sent to try the alert.
+	Sample bool `json:"sample,omitempty"`
+	// Held is how many messages were held back since the last one.
+	Held int64 `json:"held,omitempty"`
+	// Attempt counts the attempts made.
+	Attempt   int        `json:"attempts"`
+	NextAt    *time.Time `json:"next_at,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	// SentAt is when the first attempt left.
+	SentAt     *time.Time `json:"sent_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// Request is what is sent, once it is rendered. It is a secret of the owner.
+	Request *AlertRequest `json:"-"`
+}
+
+// AlertRequest is a rendered message.
+type AlertRequest struct {
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers"`
+	Body    []byte            `json:"body"`
+	// Fallback says why the message is not what its template says; "" when it is.
+	Fallback string `json:"fallback,omitempty"`
+}
+
+// AlertAttempt is one HTTP try of a delivery: a row of alert_logs.
+type AlertAttempt struct {
+	ID         ID                `json:"id"`
+	DeliveryID ID                `json:"delivery_id"`
+	AlertID    ID                `json:"alert_id"`
+	ProjectID  ID                `json:"-"`
+	Attempt    int               `json:"attempt"`
+	At         time.Time         `json:"at"`
+	URL        string            `json:"url"`
+	Headers    map[string]string `json:"headers,omitempty"`
+	Body       []byte            `json:"-"`
+	// HTTPStatus is that of the answer; 0 when none came.
+	HTTPStatus int `json:"http_status,omitempty"`
+	// LatencyMS is how long the attempt took, in milliseconds.
+	LatencyMS int64 `json:"latency_ms"`
+	// Answer is the first 4 KiB of the answer's body.
+	Answer []byte         `json:"-"`
+	Reason DeliveryReason `json:"reason,omitempty"`
+	Error  string         `json:"error,omitempty"`
+}
+
+// AlertMessage is what presets and payloads are made of, and the default body.
+type AlertMessage struct {
+	Type      AlertType       `json:"type"`
+	Timestamp string          `json:"timestamp"`
+	Data      json.RawMessage `json:"data"`
+}

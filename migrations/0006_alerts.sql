@@ -1,0 +1,92 @@
+-- +goose Up
+
+-- Who is told of what. What may hold a secret (url, headers, payload) is sealed.
+CREATE TABLE alert_configs (
+	id              uuid PRIMARY KEY,
+	project_id      uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
+	workflow_id     uuid CONSTRAINT alert_configs_workflow_id_fkey REFERENCES workflows ON DELETE CASCADE, -- NULL: all workflows
+	conditions      text[] NOT NULL CHECK (conditions <> '{}'),
+	condition       text NOT NULL DEFAULT '', -- `when`
+	delay_threshold_ms bigint CHECK (delay_threshold_ms > 0),
+	throttle_ms     bigint NOT NULL DEFAULT 0 CHECK (throttle_ms >= 0),
+	throttle_key    text NOT NULL DEFAULT '',
+	quiet           jsonb,
+	expect_endpoint_id uuid REFERENCES webhook_endpoints ON DELETE CASCADE,
+	expect_within_ms bigint CHECK (expect_within_ms > 0),
+	preset          text NOT NULL,
+	url             bytea NOT NULL,
+	headers         bytea,
+	payload         bytea,
+	signing         text NOT NULL CHECK (signing IN ('v1', 'v1a', 'hmac', 'none')),
+	schedule_ms     bigint[], -- NULL: the default schedule
+	timeout_ms      bigint NOT NULL CHECK (timeout_ms > 0),
+	description     text NOT NULL DEFAULT '',
+	enabled         boolean NOT NULL DEFAULT true,
+	disabled_reason text NOT NULL DEFAULT '',
+	created_at      timestamptz NOT NULL DEFAULT now(),
+	updated_at      timestamptz NOT NULL DEFAULT now(),
+	CONSTRAINT alert_configs_delay_check CHECK (('delayed' = ANY (conditions)) = (delay_threshold_ms IS NOT NULL)),
+	CONSTRAINT alert_configs_expect_check CHECK (('absent' = ANY (conditions)) = (expect_endpoint_id IS NOT NULL AND expect_within_ms IS NOT NULL))
+);
+CREATE INDEX alert_configs_project_id_idx ON alert_configs (project_id);
+CALL isolate('alert_configs');
+
+CREATE TABLE alert_secrets (
+	id         uuid PRIMARY KEY,
+	alert_id   uuid NOT NULL REFERENCES alert_configs ON DELETE CASCADE,
+	project_id uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
+	value      bytea NOT NULL, -- sealed
+	created_at timestamptz NOT NULL DEFAULT now(),
+	expires_at timestamptz
+);
+CREATE INDEX alert_secrets_alert_id_idx ON alert_secrets (alert_id);
+CALL isolate('alert_secrets');
+
+-- What an alert remembers from one run to the next. key '' with a workflow: whether
+-- its last run failed, for `recovered`. key of a throttle: when the last alert went
+-- out, and how many were held back since. key of an expected webhook: when its absence
+-- was told.
+CREATE TABLE alert_states (
+	alert_id   uuid NOT NULL REFERENCES alert_configs ON DELETE CASCADE,
+	kind       text NOT NULL CHECK (kind IN ('failing', 'throttle', 'absent')),
+	key        bytea NOT NULL,
+	project_id uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
+	at         timestamptz NOT NULL,
+	held       bigint NOT NULL DEFAULT 0,
+	PRIMARY KEY (alert_id, kind, key)
+);
+CALL isolate('alert_states');
+
+-- One alert to be sent to one URL. The row is the queue. It is written in the
+-- transaction of the move that it tells of; what is sent is rendered before the first
+-- attempt, and then stays.
+CREATE TABLE deliveries (
+	id          uuid NOT NULL,
+	project_id  uuid NOT NULL,
+	alert_id    uuid NOT NULL,
+	type        text NOT NULL,
+	status      text NOT NULL CONSTRAINT deliveries_status_check CHECK (status IN ('pending', 'delivered', 'exhausted', 'discarded')),
+	reason      text NOT NULL DEFAULT '',
+	run_id      uuid,
+	run_attempt integer NOT NULL DEFAULT 0,
+	workflow_id uuid,
+	workflow    text NOT NULL DEFAULT '',
+	subject     uuid, -- the delivery that an alert about alerts is about
+	sample      boolean NOT NULL DEFAULT false,
+	held        bigint NOT NULL DEFAULT 0,
+	attempt     integer NOT NULL DEFAULT 0,
+	next_at     timestamptz,
+	fence       bigint NOT NULL DEFAULT 0,
+	lease_owner uuid,
+	lease_until timestamptz,
+	host        bytea, -- sealed; NULL until it is rendered
+	snapshot    bytea, -- sealed: the run as it was, where it has gone on since
+	request     bytea, -- sealed: {url, headers, body}; NULL until it is rendered
+	created_at  timestamptz NOT NULL DEFAULT now(),
+	sent_at     timestamptz, -- the first byte of the first attempt
+	finished_at timestamptz,
+	PRIMARY KEY (id),
+	CONSTRAINT deliveries_next_check CHECK ((status = 'pending' AND lease_owner IS NULL) = (next_at IS NOT NULL)),
+	CONSTRAINT deliveries_finished_check CHECK ((status = 'pending') = (finished_at IS NULL)),
+	CONSTRAINT deliveries_lease_check CHECK ((lease_owner IS NULL) = (lease_until IS NULL))
+) PARTITION BY RANGE (id);
