@@ -79,7 +79,9 @@ CREATE TABLE deliveries (
 	fence       bigint NOT NULL DEFAULT 0,
 	lease_owner uuid,
 	lease_until timestamptz,
-	host        bytea, -- sealed; NULL until it is rendered
+	-- Half of the SHA-256 of the host that it goes to: a slow one must not keep the
+	-- others waiting. NULL until it is rendered.
+	host        bytea,
 	snapshot    bytea, -- sealed: the run as it was, where it has gone on since
 	request     bytea, -- sealed: {url, headers, body}; NULL until it is rendered
 	created_at  timestamptz NOT NULL DEFAULT now(),
@@ -90,3 +92,44 @@ CREATE TABLE deliveries (
 	CONSTRAINT deliveries_finished_check CHECK ((status = 'pending') = (finished_at IS NULL)),
 	CONSTRAINT deliveries_lease_check CHECK ((lease_owner IS NULL) = (lease_until IS NULL))
 ) PARTITION BY RANGE (id);
+ALTER TABLE deliveries ALTER COLUMN snapshot SET STORAGE EXTERNAL, ALTER COLUMN request SET STORAGE EXTERNAL;
+CREATE INDEX deliveries_ready_idx ON deliveries (next_at, id) WHERE status = 'pending' AND lease_owner IS NULL;
+CREATE INDEX deliveries_lease_idx ON deliveries (lease_until) WHERE lease_owner IS NOT NULL;
+CREATE INDEX deliveries_alert_id_idx ON deliveries (alert_id, id);
+CREATE INDEX deliveries_exhausted_idx ON deliveries (project_id, id) WHERE status = 'exhausted';
+CALL isolate('deliveries');
+
+-- Every attempt of every delivery. The row is written before the attempt, with
+-- finished_at NULL, so that one whose daemon died is told, too.
+CREATE TABLE alert_logs (
+	id          uuid NOT NULL,
+	project_id  uuid NOT NULL,
+	delivery_id uuid NOT NULL,
+	alert_id    uuid NOT NULL,
+	attempt     integer NOT NULL,
+	started_at  timestamptz NOT NULL DEFAULT now(),
+	finished_at timestamptz,
+	request     bytea, -- sealed: {url, headers, body} as they were sent
+	http_status integer NOT NULL DEFAULT 0,
+	latency_ms  bigint NOT NULL DEFAULT 0,
+	answer      bytea, -- sealed: its first 4 KiB
+	reason      text NOT NULL DEFAULT '',
+	error       bytea, -- sealed
+	PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+ALTER TABLE alert_logs ALTER COLUMN request SET STORAGE EXTERNAL, ALTER COLUMN answer SET STORAGE EXTERNAL;
+CREATE INDEX alert_logs_delivery_id_idx ON alert_logs (delivery_id, id);
+CREATE INDEX alert_logs_alert_id_idx ON alert_logs (alert_id, id);
+CALL isolate('alert_logs');
+
+CREATE TABLE deliveries_default PARTITION OF deliveries DEFAULT;
+CREATE TABLE alert_logs_default PARTITION OF alert_logs DEFAULT;
+ALTER TABLE deliveries_default ENABLE ROW LEVEL SECURITY;
+ALTER TABLE alert_logs_default ENABLE ROW LEVEL SECURITY;
+ALTER TABLE deliveries_default FORCE ROW LEVEL SECURITY;
+ALTER TABLE alert_logs_default FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE journal ADD COLUMN alert_id uuid, ADD COLUMN delivery_id uuid;
+
+-- Runs that are not over, for alerts about those that take too long.
+CREATE INDEX runs_live_idx ON runs (workflow_id, id) WHERE finished_at IS NULL;
