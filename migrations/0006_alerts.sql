@@ -1,5 +1,11 @@
 -- +goose Up
 
+-- The first UUIDv7 of a moment: what is older has a smaller id.
+-- +goose StatementBegin
+CREATE FUNCTION first_id_at(at timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid $$;
+-- +goose StatementEnd
+
 -- Who is told of what. What may hold a secret (url, headers, payload) is sealed.
 CREATE TABLE alert_configs (
 	id              uuid PRIMARY KEY,
@@ -42,13 +48,12 @@ CREATE TABLE alert_secrets (
 CREATE INDEX alert_secrets_alert_id_idx ON alert_secrets (alert_id);
 CALL isolate('alert_secrets');
 
--- What an alert remembers from one run to the next. key '' with a workflow: whether
--- its last run failed, for `recovered`. key of a throttle: when the last alert went
--- out, and how many were held back since. key of an expected webhook: when its absence
--- was told.
+-- What an alert remembers. failing: that the last run of a workflow failed, for
+-- `recovered`. throttle: when the last message of a key went out, and how many were held
+-- back since. absent, delayed: which gap, and which attempt of which run, was told of.
 CREATE TABLE alert_states (
 	alert_id   uuid NOT NULL REFERENCES alert_configs ON DELETE CASCADE,
-	kind       text NOT NULL CHECK (kind IN ('failing', 'throttle', 'absent')),
+	kind       text NOT NULL CHECK (kind IN ('failing', 'throttle', 'absent', 'delayed')),
 	key        bytea NOT NULL,
 	project_id uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
 	at         timestamptz NOT NULL,
@@ -96,6 +101,7 @@ ALTER TABLE deliveries ALTER COLUMN snapshot SET STORAGE EXTERNAL, ALTER COLUMN 
 CREATE INDEX deliveries_ready_idx ON deliveries (next_at, id) WHERE status = 'pending' AND lease_owner IS NULL;
 CREATE INDEX deliveries_lease_idx ON deliveries (lease_until) WHERE lease_owner IS NOT NULL;
 CREATE INDEX deliveries_alert_id_idx ON deliveries (alert_id, id);
+CREATE INDEX deliveries_run_id_idx ON deliveries (run_id) WHERE status = 'pending' AND run_id IS NOT NULL;
 CREATE INDEX deliveries_exhausted_idx ON deliveries (project_id, id) WHERE status = 'exhausted';
 CALL isolate('deliveries');
 

@@ -31,6 +31,12 @@ const (
 	AuditRunRetried      = "run.retried"
 	AuditRunApproved     = "run.approved" // an approval in it
 	AuditRunRejected     = "run.rejected"
+	AuditAlertCreated    = "alert.created"
+	AuditAlertUpdated    = "alert.updated"
+	AuditAlertEnabled    = "alert.enabled"
+	AuditAlertDisabled   = "alert.disabled" // by a person, or since its receiver is gone
+	AuditAlertDeleted    = "alert.deleted"
+	AuditAlertRotated    = "alert.secret-rotated"
 )
 
 // AuditEntry is one change that somebody made. It is written in the transaction

@@ -122,3 +122,31 @@ type AlertMessage struct {
 	Timestamp string          `json:"timestamp"`
 	Data      json.RawMessage `json:"data"`
 }
+
+// DeliveryClaim is a delivery in a daemon's hands.
+type DeliveryClaim struct {
+	Delivery Delivery
+	// Fence grows with every claim; a write with an older fence is refused.
+	Fence int64
+	// Host tells hosts apart; nil until the delivery is rendered.
+	Host []byte
+	// Snapshot is the run as it was, where it has gone on since; nil otherwise.
+	Snapshot *Run
+	// Now is the server's time when the delivery was claimed.
+	Now time.Time
+	// Unreadable is why what is recorded cannot be read; nil in all health.
+	Unreadable error
+}
+
+// DeliveryMove is what becomes of a delivery after an attempt, or without one.
+type DeliveryMove struct {
+	// Status is DeliveryPending for another attempt, after Wait.
+	Status DeliveryStatus
+	Reason DeliveryReason
+	Wait   time.Duration
+	// Attempt is the one that was made; nil when none was.
+	Attempt *AlertAttempt
+	// Disable disables the alert: its receiver wants no more.
+	Disable bool
+	Entry   Entry
+}

@@ -14,12 +14,13 @@ type Channel string
 
 // The channels.
 const (
-	BellConfig   Channel = "meshhook_config"   // endpoints, secrets or workflows changed
-	BellRuns     Channel = "meshhook_runs"     // runs are ready
-	BellControl  Channel = "meshhook_control"  // a person canceled a run or answered an approval
-	BellJournal  Channel = "meshhook_journal"  // there are new entries
-	BellDaemons  Channel = "meshhook_daemons"  // a daemon came, went or counts elsewhere
-	BellCircuits Channel = "meshhook_circuits" // a circuit opened or closed
+	BellConfig     Channel = "meshhook_config"     // endpoints, secrets or workflows changed
+	BellRuns       Channel = "meshhook_runs"       // runs are ready
+	BellControl    Channel = "meshhook_control"    // a person canceled a run or answered an approval
+	BellJournal    Channel = "meshhook_journal"    // there are new entries
+	BellDaemons    Channel = "meshhook_daemons"    // a daemon came, went or counts elsewhere
+	BellDeliveries Channel = "meshhook_deliveries" // there are alerts to send
+	BellCircuits   Channel = "meshhook_circuits"   // a circuit opened or closed
 )
 
 // bellGather is how long rings are collected before they are sent together.

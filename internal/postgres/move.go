@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -127,6 +128,11 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 	}
 	holds := make(map[hold]bool, len(rows))
 	freed, woken := freedPlaces(rows), 0
+	var told tellings
+	for i := range rows {
+		told.of(&rows[i])
+	}
+	var alerts int64
 	err := db.inBatch(ctx, "recording moves", func(b *pgx.Batch) {
 		if len(freed) > 0 {
 			b.Queue(lockPlaces, lockKeys(freed))
@@ -145,18 +151,32 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 		if len(entries) > 0 {
 			b.Queue(insertMoveEntries, entryValues(entries)...)
 		}
+		if len(told.runs) > 0 {
+			b.Queue(tellOfRuns, told.runs, told.conditions).Exec(func(tag pgconn.CommandTag) error {
+				alerts = tag.RowsAffected()
+				return nil
+			})
+		}
 		if len(freed) > 0 {
 			queueWake(b, freed, &woken)
 		}
 	})
-	if woken > 0 && err == nil {
-		db.Ring(BellRuns)
+	if err == nil {
+		db.ringFor(woken > 0, BellRuns)
+		db.ringFor(alerts > 0, BellDeliveries)
 	}
 	held := make([]bool, len(rows))
 	for i := range rows {
 		held[i] = holds[hold{rows[i].RunID, rows[i].Fence}]
 	}
 	return held, err
+}
+
+// ringFor rings a bell if there is a reason to.
+func (db *DB) ringFor(reason bool, c Channel) {
+	if reason {
+		db.Ring(c)
+	}
 }
 
 func moveColumns(rows []moveRow) []any {

@@ -207,7 +207,9 @@ func (t *Tenant) CancelRun(ctx context.Context, id meshhook.ID) (meshhook.Run, e
 		       fence = fence + 1, finished_at = now()
 		 WHERE id = $1`, func(tx pgx.Tx) error {
 		return t.audit(ctx, tx, meshhook.AuditRunCanceled, id.String(), nil)
-	}, func(tx pgx.Tx) error { return t.cancelSteps(ctx, tx, id) })
+	}, func(tx pgx.Tx) error { return t.cancelSteps(ctx, tx, id) }, func(tx pgx.Tx) error {
+		return t.tell(ctx, tx, id, meshhook.OnCanceled)
+	})
 }
 
 // cancelSteps ends the steps of a canceled run that were under way or waited.
@@ -239,7 +241,7 @@ func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunS
 		run, err = t.tryChange(ctx, id, to, update, more...)
 	}
 	if err == nil {
-		t.db.Ring(BellRuns, BellControl, BellJournal)
+		t.db.Ring(BellRuns, BellControl, BellDeliveries, BellJournal)
 	}
 	return run, err
 }

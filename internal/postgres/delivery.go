@@ -1,0 +1,143 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// claimDeliveries takes deliveries that are due, oldest first, but for those to hosts
+// that have as many calls under way as they may: a slow receiver keeps no other waiting.
+const claimDeliveries = `
+	WITH ready AS (
+		SELECT id FROM deliveries
+		 WHERE status = 'pending' AND lease_owner IS NULL AND next_at <= now() AND (host IS NULL OR host <> ALL ($4::bytea[]))
+		 ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
+	), claimed AS (
+		UPDATE deliveries d SET lease_owner = $2, lease_until = now() + $3::interval, next_at = NULL, fence = d.fence + 1
+		  FROM ready WHERE d.id = ready.id
+		RETURNING d.*
+	)
+	SELECT ` + deliveryFields + `, fence, host, snapshot, request, now() FROM claimed ORDER BY id`
+
+const deliveryFields = `id, project_id, alert_id, type, status, reason, run_id, run_attempt, workflow_id, workflow, subject, sample, held, attempt,
+	next_at, created_at, sent_at, finished_at`
+
+func deliveryTargets(d *meshhook.Delivery) []any {
+	return []any{
+		&d.ID, &d.ProjectID, &d.AlertID, &d.Type, &d.Status, &d.Reason, &d.RunID, &d.RunAttempt, &d.WorkflowID, &d.Workflow, &d.Subject, &d.Sample, &d.Held, &d.Attempt,
+		&d.NextAt, &d.CreatedAt, &d.SentAt, &d.FinishedAt,
+	}
+}
+
+func deliveryInUTC(d *meshhook.Delivery) { inUTC(d.NextAt, &d.CreatedAt, d.SentAt, d.FinishedAt) }
+
+// ClaimDeliveries gives up to limit due deliveries into the hands of the daemon owner
+// for the time of the lease, none of them to a host in busy (see HostKey).
+func (db *DB) ClaimDeliveries(ctx context.Context, owner meshhook.ID, limit int, busy [][]byte, lease time.Duration) (claims []meshhook.DeliveryClaim, err error) {
+	err = db.inTx(ctx, "claiming deliveries", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, claimDeliveries, limit, owner, lease, busy)
+		if err != nil {
+			return err
+		}
+		claims, err = pgx.CollectRows(rows, db.scanDeliveryClaim)
+		return err
+	})
+	return claims, err
+}
+
+func (db *DB) scanDeliveryClaim(row pgx.CollectableRow) (c meshhook.DeliveryClaim, err error) {
+	var snapshot, request []byte
+	d := &c.Delivery
+	if err = row.Scan(append(deliveryTargets(d), &c.Fence, &c.Host, &snapshot, &request, &c.Now)...); err != nil {
+		return c, err
+	}
+	deliveryInUTC(d)
+	inUTC(&c.Now)
+	var unreadable error
+	if request != nil {
+		d.Request = &meshhook.AlertRequest{}
+		unreadable = db.openJSON("deliveries.request", d.ID, request, d.Request)
+	}
+	if snapshot != nil {
+		c.Snapshot = &meshhook.Run{}
+		unreadable = errors.Join(unreadable, db.openJSON("deliveries.snapshot", d.ID, snapshot, c.Snapshot))
+	}
+	c.Unreadable = unreadable
+	return c, nil
+}
+
+// sealJSON and openJSON keep a value as sealed JSON.
+func (db *DB) sealJSON(column string, id meshhook.ID, value any) ([]byte, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return db.sealBody(column, id, text)
+}
+
+func (db *DB) openJSON(column string, id meshhook.ID, sealed []byte, into any) error {
+	text, err := db.openBody(column, id, sealed)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// HostKey is how a host stands in the table: not to be read, but to be compared.
+func HostKey(host string) []byte {
+	sum := sha256.Sum256([]byte(host))
+	return sum[:16]
+}
+
+// errLostDelivery is the error of a write for a delivery that is in other hands.
+func errLostDelivery(id meshhook.ID) error {
+	return meshhook.Errorf(meshhook.CodeLeaseLost, "delivery %s is in other hands now", id)
+}
+
+// RenderedDelivery keeps what is to be sent, before it is sent for the first time.
+// CodeLeaseLost when the delivery is in other hands.
+func (db *DB) RenderedDelivery(ctx context.Context, c *meshhook.DeliveryClaim) error {
+	sealed, err := db.sealJSON("deliveries.request", c.Delivery.ID, c.Delivery.Request)
+	if err != nil {
+		return err
+	}
+	return db.onDelivery(ctx, c, "keeping the alert", `UPDATE deliveries SET request = $3, host = $4, held = $5`, sealed, c.Host, c.Delivery.Held)
+}
+
+// onDelivery changes a delivery that is held.
+func (db *DB) onDelivery(ctx context.Context, c *meshhook.DeliveryClaim, doing, update string, args ...any) error {
+	return db.inTx(ctx, doing, func(tx pgx.Tx) error { return changeDelivery(ctx, tx, c, update, args...) })
+}
+
+func changeDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, update string, args ...any) error {
+	tag, err := tx.Exec(ctx, update+` WHERE id = $1 AND fence = $2 AND lease_owner IS NOT NULL`, append([]any{c.Delivery.ID, c.Fence}, args...)...)
+	if err == nil && tag.RowsAffected() == 0 {
+		return errLostDelivery(c.Delivery.ID)
+	}
+	return err
+}
+
+// BeginAttempt records that an attempt is about to be made, so that it is known of
+// whatever becomes of this daemon. CodeLeaseLost when the delivery is in other hands.
+func (db *DB) BeginAttempt(ctx context.Context, c *meshhook.DeliveryClaim, a meshhook.AlertAttempt) error {
+	request, err := db.sealJSON("alert_logs.request", a.ID, meshhook.AlertRequest{URL: a.URL, Headers: a.Headers, Body: a.Body})
+	if err != nil {
+		return err
+	}
+	return db.inTx(ctx, "recording the attempt", func(tx pgx.Tx) error {
+		if err := changeDelivery(ctx, tx, c, `UPDATE deliveries SET attempt = $3, sent_at = coalesce(sent_at, now())`, a.Attempt); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt, request) VALUES ($1, $2, $3, $4, $5, $6)`,
+			a.ID, c.Delivery.ProjectID, c.Delivery.ID, c.Delivery.AlertID, a.Attempt, request)
+		return err
+	})
+}

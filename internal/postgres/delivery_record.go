@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// SettleDelivery records what became of a delivery: the result of the attempt, when the
+// next one is, or the end, with its journal entry, and what is to be told of that, in one
+// transaction. CodeLeaseLost when the delivery is in other hands.
+func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
+	err := db.inTx(ctx, "recording the delivery", func(tx pgx.Tx) error {
+		err := changeDelivery(ctx, tx, c, `
+			UPDATE deliveries SET status = $3, reason = $4, lease_owner = NULL, lease_until = NULL,
+			       next_at = CASE WHEN $3 = 'pending' THEN now() + $5::interval END, finished_at = CASE WHEN $3 <> 'pending' THEN now() END`,
+			m.Status, m.Reason, m.Wait)
+		if err != nil {
+			return err
+		}
+		if m.Attempt != nil {
+			if err := db.endAttempt(ctx, tx, m.Attempt); err != nil {
+				return err
+			}
+		}
+		if m.Disable {
+			if err := disableAlert(ctx, tx, &c.Delivery, m.Reason); err != nil {
+				return err
+			}
+		}
+		if m.Status == meshhook.DeliveryExhausted {
+			if err := tellOfAlerts(ctx, tx, &c.Delivery, meshhook.OnExhausted); err != nil {
+				return err
+			}
+		}
+		if m.Entry.Kind == "" {
+			return nil
+		}
+		return db.insertEntries(ctx, tx, m.Entry)
+	})
+	if err == nil {
+		db.Ring(BellJournal)
+		db.ringFor(m.Status == meshhook.DeliveryExhausted, BellDeliveries)
+		db.ringFor(m.Disable, BellConfig)
+	}
+	return err
+}
+
+func (db *DB) endAttempt(ctx context.Context, tx pgx.Tx, a *meshhook.AlertAttempt) error {
+	answer, noAnswer := db.sealBody("alert_logs.answer", a.ID, a.Answer)
+	text, noText := db.sealText("alert_logs.error", a.ID, a.Error)
+	if err := errors.Join(noAnswer, noText); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE alert_logs SET finished_at = now(), http_status = $2, latency_ms = $3, answer = $4, reason = $5, error = $6 WHERE id = $1`,
+		a.ID, a.HTTPStatus, a.LatencyMS, answer, a.Reason, text)
+	return err
+}
+
+func disableAlert(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, why meshhook.DeliveryReason) error {
+	tag, err := tx.Exec(ctx, `UPDATE alert_configs SET enabled = false, disabled_reason = $2, updated_at = now() WHERE id = $1 AND enabled`, d.AlertID, why)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	if err := insertAudit(ctx, tx, d.ProjectID, itself, meshhook.AuditAlertDisabled, d.AlertID.String(), map[string]any{"reason": why}); err != nil {
+		return err
+	}
+	return changedConfig(ctx, tx, d.ProjectID)
+}
+
+// tellOfAlerts writes the deliveries of alerts about alerts. Never about themselves: what
+// an alert about alerts cannot deliver stands in the status, the journal and the metrics.
+func tellOfAlerts(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, c meshhook.Condition) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, subject, next_at)
+		SELECT meshhook_id(), a.project_id, a.id, $4, 'pending', $5, $6, $7, $8, $2, now()
+		  FROM alert_configs a
+		 WHERE a.project_id = $1 AND a.enabled AND $3 = ANY (a.conditions)
+		   AND NOT EXISTS (SELECT FROM alert_configs o WHERE o.id = $9 AND o.conditions && '{exhausted,circuit_open}')`,
+		d.ProjectID, d.ID, c, c.Type(), d.RunID, d.RunAttempt, d.WorkflowID, d.Workflow, d.AlertID)
+	return err
+}
+
+// ReleaseDelivery gives a delivery back that cannot be sent now: its host has as many
+// calls under way as it may, or its circuit is open. It counts as no attempt.
+func (db *DB) ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error {
+	return db.onDelivery(ctx, c, "giving the delivery back", `
+		UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval`, wait)
+}
+
+// ExtendDeliveries renews the leases of the deliveries that owner holds.
+func (db *DB) ExtendDeliveries(ctx context.Context, owner meshhook.ID, ids []meshhook.ID, lease time.Duration) error {
+	return db.inTx(ctx, "extending the leases of deliveries", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE deliveries d SET lease_until = now() + $3::interval FROM unnest($2::uuid[]) AS u (id)
+			 WHERE d.id = u.id AND d.lease_owner = $1`, owner, ids, lease)
+		return err
+	})
+}
+
+// RecoverDeliveries gives back what daemons held whose leases ran out. An attempt that
+// was under way is made again, with the same webhook-id. It returns how many there were.
+func (db *DB) RecoverDeliveries(ctx context.Context, limit int) (int, error) {
+	return db.returnDeliveries(ctx, `
+		SELECT id FROM deliveries WHERE lease_owner IS NOT NULL AND lease_until < now() ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
+}
+
+// ReleaseDeliveries gives back what owner still holds: it stops.
+func (db *DB) ReleaseDeliveries(ctx context.Context, owner meshhook.ID) (int, error) {
+	return db.returnDeliveries(ctx, `SELECT id FROM deliveries WHERE lease_owner = $1 FOR UPDATE`, owner)
+}
+
+func (db *DB) returnDeliveries(ctx context.Context, which string, arg any) (count int, err error) {
+	err = db.inTx(ctx, "giving deliveries back", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			WITH lost AS (`+which+`), back AS (
+				UPDATE deliveries d SET lease_owner = NULL, lease_until = NULL, next_at = now(), fence = d.fence + 1
+				  FROM lost WHERE d.id = lost.id RETURNING d.id
+			), crashed AS (
+				UPDATE alert_logs l SET finished_at = now(), reason = 'crashed' FROM back WHERE l.delivery_id = back.id AND l.finished_at IS NULL
+			)
+			SELECT FROM back`, arg)
+		count = int(tag.RowsAffected())
+		return err
+	})
+	if count > 0 && err == nil {
+		db.Ring(BellDeliveries)
+	}
+	return count, err
+}
+
+// Throttle tells whether a message may go out: at most one in the window for each key.
+// If so, held is how many were held back since the last; otherwise this one counts as
+// held back.
+func (db *DB) Throttle(ctx context.Context, alert, project meshhook.ID, key string, window time.Duration) (held int64, ok bool, err error) {
+	sum := sha256.Sum256([]byte(key))
+	err = db.inTx(ctx, "counting alerts", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO alert_states (alert_id, kind, key, project_id, at) VALUES ($1, 'throttle', $2, $3, '-infinity') ON CONFLICT DO NOTHING`, alert, sum[:16], project)
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `
+			SELECT held, at <= now() - $3::interval FROM alert_states WHERE alert_id = $1 AND kind = 'throttle' AND key = $2 FOR UPDATE`,
+			alert, sum[:16], window).Scan(&held, &ok)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE alert_states SET at = CASE WHEN $3 THEN now() ELSE at END, held = CASE WHEN $3 THEN 0 ELSE held + 1 END
+			 WHERE alert_id = $1 AND kind = 'throttle' AND key = $2`, alert, sum[:16], ok)
+		return err
+	})
+	return held, ok, err
+}
