@@ -83,6 +83,11 @@ func CheckSecret(signing meshhook.Signing, secret meshhook.Secret) error {
 		if len(secret.Reveal()) < minHMAC {
 			return meshhook.Errorf(meshhook.CodeInvalid, "the secret of hmac has fewer than %d characters, which can be guessed; leave it out to have one made", minHMAC)
 		}
+		for _, prefix := range []string{whsec, whsk, whpk} { // Verify tells kinds of keys apart by these
+			if strings.HasPrefix(secret.Reveal(), prefix) {
+				return meshhook.Errorf(meshhook.CodeInvalid, "the secret begins with %s, as those of Standard Webhooks do; give signing v1 or v1a, or another secret", prefix)
+			}
+		}
 		return hmacOnly.CheckSecret(secret)
 	default:
 		if secret.IsZero() {

@@ -134,6 +134,7 @@ func TestCheckSecret(t *testing.T) {
 		{meshhook.SigningHMAC, strings.Repeat("x", 16), ""},
 		{meshhook.SigningHMAC, strings.Repeat("x", 15), "fewer than 16 characters"},
 		{meshhook.SigningHMAC, strings.Repeat("x", 2049), "longer than 2048 bytes"},
+		{meshhook.SigningHMAC, encoded("whsec_", 32), "begins with whsec_"},
 		{meshhook.SigningNone, "", ""},
 		{meshhook.SigningNone, "x", "messages that are not signed take no secret"},
 	}

@@ -76,7 +76,7 @@ type Alert struct {
 	// DelayThreshold is after how long a run that has not ended is delayed.
 	DelayThreshold Duration `json:"delay_threshold,omitzero"`
 	// Throttle is the window in which at most one message goes out for each
-	// ThrottleKey, an expression; "" is one for the workflow.
+	// ThrottleKey, an expression; "" is one for the type and what it is about.
 	Throttle    Duration    `json:"throttle,omitzero"`
 	ThrottleKey string      `json:"throttle_key,omitempty"`
 	Quiet       *QuietHours `json:"quiet_hours,omitempty"`
