@@ -12,11 +12,6 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
-// recordRetry is how long the engine waits between tries to record a move while
-// the database is away. What was performed is worth waiting for: a lost record
-// means that it is performed again.
-var recordRetry = backoff.Policy{Initial: 50 * time.Millisecond, Max: 2 * time.Second, Multiplier: 2, Jitter: 0.2}
-
 // driver drives one claimed run, from its claim to its end, its sleep or its loss.
 type driver struct {
 	*Engine
@@ -273,7 +268,7 @@ func insist(ctx context.Context, do func() error) error {
 			return err
 		}
 		select {
-		case <-time.After(recordRetry.Delay(attempt, jitter())):
+		case <-time.After(backoff.Outage().Delay(attempt, jitter())):
 		case <-ctx.Done():
 			return err
 		}

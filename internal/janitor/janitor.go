@@ -20,6 +20,8 @@ const maxRecover = 500
 type Store interface {
 	// RecoverRuns puts up to limit runs whose lease ran out back into the queue.
 	RecoverRuns(ctx context.Context, limit int) (int, error)
+	// RecoverDeliveries puts up to limit alerts whose lease ran out back into the queue.
+	RecoverDeliveries(ctx context.Context, limit int) (int, error)
 	// WakeBlocked wakes the runs of up to limit places that sleep although it is their
 	// turn, and returns how many it woke.
 	WakeBlocked(ctx context.Context, limit int) (woken int, err error)
@@ -41,13 +43,14 @@ func New(store Store, retention meshhook.Retention, log *slog.Logger) *Janitor {
 	return &Janitor{store: store, retention: retention, log: log}
 }
 
-// Recover returns the runs of dead daemons to the queue.
+// Recover returns the runs and alerts of dead daemons to their queues.
 func (j *Janitor) Recover(ctx context.Context) (more bool, err error) {
-	count, err := j.store.RecoverRuns(ctx, maxRecover)
-	if count > 0 {
-		j.log.Warn("took over runs whose daemon has been silent for longer than its lease", "runs", count)
+	runs, noRuns := j.store.RecoverRuns(ctx, maxRecover)
+	alerts, noAlerts := j.store.RecoverDeliveries(ctx, maxRecover)
+	if runs+alerts > 0 {
+		j.log.Warn("took over what a daemon held that has been silent for longer than its lease", "runs", runs, "alerts", alerts)
 	}
-	return count == maxRecover, err
+	return runs == maxRecover || alerts == maxRecover, errors.Join(noRuns, noAlerts)
 }
 
 // LetIn wakes runs that wait for a place of their workflow's concurrency where there

@@ -11,32 +11,33 @@ type Actor string
 
 // The actions of the audit log: noun.past-participle.
 const (
-	AuditWebhookCreated  = "webhook.created"
-	AuditWebhookUpdated  = "webhook.updated"
-	AuditWebhookEnabled  = "webhook.enabled"
-	AuditWebhookDisabled = "webhook.disabled"
-	AuditWebhookDeleted  = "webhook.deleted"
-	AuditSecretRotated   = "webhook.secret-rotated" // of a webhook
-	AuditWorkflowApplied = "workflow.applied"
-	AuditWorkflowDeleted = "workflow.deleted"
-	AuditSecretSet       = "secret.set" // of the vault
-	AuditSecretDeleted   = "secret.deleted"
-	AuditTokenCreated    = "token.created"
-	AuditTokenRevoked    = "token.revoked"
-	AuditProjectCreated  = "project.created"
-	AuditProjectDeleted  = "project.deleted" // in the log of the default project
-	AuditEventReplayed   = "event.replayed"  // one, or many of a webhook
-	AuditRunStarted      = "run.started"     // by hand
-	AuditRunCanceled     = "run.canceled"
-	AuditRunRetried      = "run.retried"
-	AuditRunApproved     = "run.approved" // an approval in it
-	AuditRunRejected     = "run.rejected"
-	AuditAlertCreated    = "alert.created"
-	AuditAlertUpdated    = "alert.updated"
-	AuditAlertEnabled    = "alert.enabled"
-	AuditAlertDisabled   = "alert.disabled" // by a person, or since its receiver is gone
-	AuditAlertDeleted    = "alert.deleted"
-	AuditAlertRotated    = "alert.secret-rotated"
+	AuditWebhookCreated   = "webhook.created"
+	AuditWebhookUpdated   = "webhook.updated"
+	AuditWebhookEnabled   = "webhook.enabled"
+	AuditWebhookDisabled  = "webhook.disabled"
+	AuditWebhookDeleted   = "webhook.deleted"
+	AuditSecretRotated    = "webhook.secret-rotated" // of a webhook
+	AuditWorkflowApplied  = "workflow.applied"
+	AuditWorkflowDeleted  = "workflow.deleted"
+	AuditSecretSet        = "secret.set" // of the vault
+	AuditSecretDeleted    = "secret.deleted"
+	AuditTokenCreated     = "token.created"
+	AuditTokenRevoked     = "token.revoked"
+	AuditProjectCreated   = "project.created"
+	AuditProjectDeleted   = "project.deleted" // in the log of the default project
+	AuditEventReplayed    = "event.replayed"  // one, or many of a webhook
+	AuditRunStarted       = "run.started"     // by hand
+	AuditRunCanceled      = "run.canceled"
+	AuditRunRetried       = "run.retried"
+	AuditRunApproved      = "run.approved" // an approval in it
+	AuditRunRejected      = "run.rejected"
+	AuditAlertCreated     = "alert.created"
+	AuditAlertUpdated     = "alert.updated"
+	AuditAlertEnabled     = "alert.enabled"
+	AuditAlertDisabled    = "alert.disabled" // by a person, or since its receiver is gone
+	AuditAlertDeleted     = "alert.deleted"
+	AuditAlertRotated     = "alert.secret-rotated"
+	AuditAlertRedelivered = "alert.redelivered"
 )
 
 // AuditEntry is one change that somebody made. It is written in the transaction

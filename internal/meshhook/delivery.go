@@ -150,3 +150,68 @@ type DeliveryMove struct {
 	Disable bool
 	Entry   Entry
 }
+
+// DeliverySubject is what is needed to send a delivery.
+type DeliverySubject struct {
+	// Project is the project's name.
+	Project string
+	// Alert is the configuration; nil when it was deleted.
+	Alert *Alert
+	// Secrets sign the message: the active ones, the newest first.
+	Secrets []Secret
+	// What follows is read only for a delivery that is not rendered yet.
+	Run       *Run
+	Event     *Event
+	About     *Delivery
+	LastError string
+	// Host is where About was to go, without what may be secret.
+	Host      string
+	Webhook   string
+	LastEvent *time.Time
+	Vault     map[string]Secret
+}
+
+// DeliveryFilter narrows a list of deliveries; zero fields do not narrow.
+type DeliveryFilter struct {
+	Alert  ID
+	Status DeliveryStatus
+	Run    ID
+	Since  time.Time
+	// Before is the cursor: only deliveries older than this one.
+	Before ID
+	Limit  int
+}
+
+// AttemptFilter narrows a list of attempts; zero fields do not narrow.
+type AttemptFilter struct {
+	Alert    ID
+	Delivery ID
+	Since    time.Time
+	Before   ID
+	Limit    int
+}
+
+// AlertStats is how alerts were delivered over a window, all together or of one alert.
+type AlertStats struct {
+	AlertID *ID `json:"alert_id,omitempty"`
+	// Counts are deliveries by status.
+	Counts map[DeliveryStatus]int64 `json:"deliveries"`
+	// Attempts are HTTP tries, Again those beyond each delivery's first.
+	Attempts int64 `json:"attempts"`
+	Again    int64 `json:"again"`
+	// Delivered is the share that was delivered of what ended otherwise than discarded,
+	// from 0 to 1; nil when nothing ended.
+	Delivered *float64 `json:"delivered_share"`
+	// Dispatch is from the commit to the first attempt, Delivery to the answer that
+	// took it, in milliseconds.
+	Dispatch  Percentiles `json:"dispatch_ms"`
+	Delivery  Percentiles `json:"delivery_ms"`
+	OldestDue *time.Time  `json:"oldest_due,omitempty"`
+}
+
+// Percentiles of a distribution; nil when it is empty.
+type Percentiles struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
+	P99 *float64 `json:"p99"`
+}

@@ -33,12 +33,24 @@ const (
 	EntryStepSucceeded   EntryKind = "step.succeeded"
 	EntryStepFailed      EntryKind = "step.failed"
 	EntryStepSkipped     EntryKind = "step.skipped"
-	EntryCircuitOpened   EntryKind = "circuit.opened" // a host fails; calls to it wait
-	EntryCircuitClosed   EntryKind = "circuit.closed" // it answers again, or nobody calls it any more
+	EntryAlertDelivered  EntryKind = "alert.delivered"
+	EntryAlertRetrying   EntryKind = "alert.retrying" // an attempt failed; there will be another
+	EntryAlertExhausted  EntryKind = "alert.exhausted"
+	EntryAlertDiscarded  EntryKind = "alert.discarded" // not to be sent: Code says why
+	EntryCircuitOpened   EntryKind = "circuit.opened"  // a host fails; calls to it wait
+	EntryCircuitClosed   EntryKind = "circuit.closed"  // it answers again, or nobody calls it any more
 )
 
 // EventEntry returns the kind of entry that records an event of status s.
 func EventEntry(s EventStatus) EntryKind { return EntryKind("event." + string(s)) }
+
+// AlertEntry returns the kind of entry that records a delivery's move to status s.
+func AlertEntry(s DeliveryStatus) EntryKind {
+	if s == DeliveryPending {
+		return EntryAlertRetrying
+	}
+	return EntryKind("alert." + string(s))
+}
 
 // RunEntry returns the kind of entry that records a run's move to status s.
 func RunEntry(s RunStatus) EntryKind { return EntryKind("run." + string(s)) }
@@ -55,6 +67,9 @@ type Entry struct {
 	RunID     *ID       `json:"run_id,omitempty"`
 	Workflow  string    `json:"workflow,omitempty"`
 	Step      string    `json:"step,omitempty"`
+	// AlertID and DeliveryID are those of an entry about an alert.
+	AlertID    *ID `json:"alert_id,omitempty"`
+	DeliveryID *ID `json:"delivery_id,omitempty"`
 	// Status is the state that the event, run, step or circuit is in now.
 	Status string `json:"status,omitempty"`
 	// Code is the reason of a rejection or failure, or what a run waits for, from a closed set.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"time"
@@ -39,7 +38,7 @@ func deliveryTargets(d *meshhook.Delivery) []any {
 func deliveryInUTC(d *meshhook.Delivery) { inUTC(d.NextAt, &d.CreatedAt, d.SentAt, d.FinishedAt) }
 
 // ClaimDeliveries gives up to limit due deliveries into the hands of the daemon owner
-// for the time of the lease, none of them to a host in busy (see HostKey).
+// for the time of the lease, none of them to a host in busy.
 func (db *DB) ClaimDeliveries(ctx context.Context, owner meshhook.ID, limit int, busy [][]byte, lease time.Duration) (claims []meshhook.DeliveryClaim, err error) {
 	err = db.inTx(ctx, "claiming deliveries", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, claimDeliveries, limit, owner, lease, busy)
@@ -88,12 +87,6 @@ func (db *DB) openJSON(column string, id meshhook.ID, sealed []byte, into any) e
 		return err
 	}
 	return json.Unmarshal(text, into)
-}
-
-// HostKey is how a host stands in the table: not to be read, but to be compared.
-func HostKey(host string) []byte {
-	sum := sha256.Sum256([]byte(host))
-	return sum[:16]
 }
 
 // errLostDelivery is the error of a write for a delivery that is in other hands.

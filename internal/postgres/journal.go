@@ -19,11 +19,11 @@ type entryRow struct {
 
 // The journal's columns, as they are inserted and as unnest names them.
 const (
-	entryColumns   = `id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count`
-	entryColumnsOf = `u.id, u.project_id, u.at, u.kind, u.event_id, u.webhook, u.run_id, u.workflow, u.step, u.status, u.code, u.detail, u.attempt, u.duration_ms, u.http_status, u.count`
+	entryColumns   = `id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count, alert_id, delivery_id`
+	entryColumnsOf = `u.id, u.project_id, u.at, u.kind, u.event_id, u.webhook, u.run_id, u.workflow, u.step, u.status, u.code, u.detail, u.attempt, u.duration_ms, u.http_status, u.count, u.alert_id, u.delivery_id`
 	entryUnnest    = `unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[],
-		       $11::text[], $12::bytea[], $13::integer[], $14::bigint[], $15::integer[], $16::bigint[], $17::bigint[])
-		       AS u (id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count, fence)`
+		       $11::text[], $12::bytea[], $13::integer[], $14::bigint[], $15::integer[], $16::bigint[], $17::uuid[], $18::uuid[], $19::bigint[])
+		       AS u (id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count, alert_id, delivery_id, fence)`
 )
 
 func (db *DB) sealEntry(e meshhook.Entry) (entryRow, error) {
@@ -52,6 +52,8 @@ func entryValues(rows []entryRow) []any {
 		column(rows, func(r *entryRow) int64 { return r.DurationMS }),
 		column(rows, func(r *entryRow) int { return r.HTTPStatus }),
 		column(rows, func(r *entryRow) int64 { return r.Count }),
+		nullableIDs(rows, func(r *entryRow) *meshhook.ID { return r.AlertID }),
+		nullableIDs(rows, func(r *entryRow) *meshhook.ID { return r.DeliveryID }),
 		column(rows, func(r *entryRow) int64 { return r.fence }),
 	}
 }
@@ -148,7 +150,7 @@ func (db *DB) scanEntry(row pgx.CollectableRow) (e meshhook.Entry, err error) {
 	var xid int64
 	var detail []byte
 	err = row.Scan(&xid, &e.ID, &e.ProjectID, &e.At, &e.Kind, &e.EventID, &e.Webhook, &e.RunID, &e.Workflow, &e.Step, &e.Status, &e.Code,
-		&detail, &e.Attempt, &e.DurationMS, &e.HTTPStatus, &e.Count)
+		&detail, &e.Attempt, &e.DurationMS, &e.HTTPStatus, &e.Count, &e.AlertID, &e.DeliveryID)
 	if err != nil {
 		return e, err
 	}

@@ -30,6 +30,8 @@ var partitioned = []struct {
 	{"events", week},
 	{"runs", week},
 	{"run_steps", week},
+	{"deliveries", week},
+	{"alert_logs", week},
 	{"journal", day},
 }
 

@@ -29,11 +29,11 @@ const (
 // dedup keys, rate limits, long expired secrets, circuits that nobody probes and rejected events. Partitions with runs that are not over stay,
 // and so do those with such runs' events. It returns the names of what it dropped.
 func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error) {
-	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "journal": r.Journal}
+	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "deliveries": r.Events, "alert_logs": r.Events, "journal": r.Journal}
 	// Steps go before their runs, and runs before their events.
 	// One that cannot be dropped now, for a lock that somebody holds, waits an hour.
 	var errs []error
-	for _, table := range []string{"journal", "run_steps", "runs", "events"} {
+	for _, table := range []string{"journal", "alert_logs", "deliveries", "run_steps", "runs", "events"} {
 		old, err := db.oldPartitions(ctx, table, now.Add(-keep[table]))
 		errs = append(errs, err)
 		for _, p := range old {
@@ -48,6 +48,8 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 	errs = append(errs,
 		db.deleteExpired(ctx, "dedup_keys", `expires_at < $3`, now),
 		db.deleteExpired(ctx, "endpoint_secrets", `expires_at < $3`, now.Add(-expiredSecretsKept)),
+		// What an alert told of a run is not needed once the run is gone.
+		db.deleteExpired(ctx, "alert_states", `kind IN ('delayed', 'throttle') AND at < $3`, now.Add(-max(r.Events, 30*day))),
 		// Their moments are the server's, and so is the time they are compared with.
 		db.expireCircuits(ctx),
 		db.deleteExpired(ctx, "rate_limits", `tat < clock_timestamp() AND ends < clock_timestamp()`),
@@ -143,9 +145,10 @@ func (db *DB) oldPartitions(ctx context.Context, table string, before time.Time)
 // dropPartition drops a partition unless a run that is not over still needs it.
 func (db *DB) dropPartition(ctx context.Context, p partition) (gone bool, err error) {
 	needed := map[string]string{
-		"runs":      `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
-		"run_steps": `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
-		"events":    `SELECT EXISTS (SELECT FROM runs WHERE event_id >= $1 AND event_id < $2 AND status IN ('queued', 'running', 'waiting'))`,
+		"runs":       `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
+		"run_steps":  `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
+		"deliveries": `SELECT EXISTS (SELECT FROM deliveries WHERE id >= $1 AND id < $2 AND status = 'pending')`,
+		"events":     `SELECT EXISTS (SELECT FROM runs WHERE event_id >= $1 AND event_id < $2 AND status IN ('queued', 'running', 'waiting'))`,
 	}[p.table]
 	err = db.inTx(ctx, "dropping "+p.name(), func(tx pgx.Tx) error {
 		// While DROP waits for its lock, everybody else waits behind it.

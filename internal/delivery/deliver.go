@@ -1,0 +1,199 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/profullstack/meshhook/internal/alert"
+	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// sender sends one delivery.
+type sender struct {
+	*Stage
+	claim   *meshhook.DeliveryClaim
+	subject meshhook.DeliverySubject
+	program *alert.Program
+	claimed time.Time
+}
+
+// now is the server's time.
+func (s *sender) now() time.Time { return s.claim.Now.Add(time.Since(s.claimed)) }
+
+// deliver takes a delivery as far as it goes now.
+func (s *Stage) deliver(ctx context.Context, c *meshhook.DeliveryClaim) {
+	d := &sender{Stage: s, claim: c, claimed: time.Now()}
+	err := d.safely(ctx)
+	switch {
+	case err == nil, ctx.Err() != nil, meshhook.ErrorCode(err) == meshhook.CodeLeaseLost:
+	default:
+		s.log.Error("left a delivery; it goes on when its lease has run out", "delivery_id", c.Delivery.ID, "error", err)
+	}
+}
+
+// safely is run, of which a fault ends one delivery and not the daemon.
+func (s *sender) safely(ctx context.Context) (err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			s.log.Error("sending an alert panicked", "delivery_id", s.claim.Delivery.ID, "panic", fmt.Sprintf("%T", thrown), "stack", string(debug.Stack()))
+			err = s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryExhausted, Reason: meshhook.DeliveryInternal}, "a fault of MeshHook's")
+		}
+	}()
+	return s.run(ctx)
+}
+
+func (s *sender) run(ctx context.Context) (err error) {
+	if s.claim.Unreadable != nil {
+		return s.giveUp(ctx, meshhook.DeliveryInternal, "what is recorded of it cannot be read: "+s.claim.Unreadable.Error())
+	}
+	if s.subject, err = s.store.DeliverySubject(ctx, s.claim); err != nil {
+		return err
+	}
+	a := s.subject.Alert
+	if a == nil || !a.Enabled && !s.claim.Delivery.Sample {
+		return s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryDisabled}, "")
+	}
+	if s.program, err = s.programs.get(*a); err != nil {
+		return s.giveUp(ctx, meshhook.DeliveryInternal, err.Error())
+	}
+	if s.claim.Delivery.Request == nil {
+		if done, err := s.prepare(ctx); done || err != nil {
+			return err
+		}
+	}
+	return s.send(ctx)
+}
+
+// prepare decides whether the message goes out, and when, and renders it.
+func (s *sender) prepare(ctx context.Context) (done bool, err error) {
+	a, d := s.subject.Alert, &s.claim.Delivery
+	if wait := s.notYet(); wait > 0 {
+		return true, s.store.ReleaseDelivery(ctx, s.claim, wait)
+	}
+	told := s.told()
+	var said []string
+	wanted, err := s.program.Wanted(ctx, told)
+	if ctx.Err() != nil {
+		return true, ctx.Err()
+	}
+	if err != nil {
+		said = append(said, err.Error())
+	}
+	if !wanted && !d.Sample {
+		return true, s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryNarrowed}, "")
+	}
+	if a.Throttle > 0 && !d.Sample {
+		key, err := s.program.ThrottleKey(ctx, told)
+		if ctx.Err() != nil {
+			return true, ctx.Err()
+		}
+		if err != nil {
+			said = append(said, err.Error())
+		}
+		held, ok, err := s.store.Throttle(ctx, a.ID, d.ProjectID, key, a.Throttle.Std())
+		if err != nil {
+			return true, err
+		}
+		if !ok {
+			return true, s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryThrottled}, "")
+		}
+		d.Held, told.Delivery.Held = held, held
+	}
+	return s.render(ctx, told, said)
+}
+
+// notYet is how long the message waits before its first attempt: for the schedule, and
+// for the end of quiet hours.
+func (s *sender) notYet() time.Duration {
+	a, now := s.subject.Alert, s.now()
+	if s.claim.Delivery.Sample {
+		return 0
+	}
+	var wait time.Duration
+	if len(a.Schedule) > 0 {
+		wait = max(s.claim.Delivery.CreatedAt.Add(a.Schedule[0].Std()).Sub(now), 0)
+	}
+	if a.Quiet != nil {
+		if until, ok := alert.QuietUntil(*a.Quiet, now.Add(wait)); ok {
+			wait = max(until.Sub(now), wait)
+		}
+	}
+	return wait
+}
+
+// told is what the message tells of.
+func (s *sender) told() *alert.Subject {
+	t := &alert.Subject{
+		Project: s.subject.Project, Alert: *s.subject.Alert, Delivery: s.claim.Delivery, Run: s.subject.Run, Event: s.subject.Event,
+		About: s.subject.About, LastError: s.subject.LastError, Host: s.subject.Host,
+		Webhook: s.subject.Webhook, LastEvent: s.subject.LastEvent, Secrets: map[string]meshhook.Secret{},
+	}
+	names, all := s.program.Secrets()
+	if all {
+		t.Secrets = s.subject.Vault
+	}
+	for _, name := range names {
+		if value, exists := s.subject.Vault[name]; exists {
+			t.Secrets[name] = value
+		}
+	}
+	return t
+}
+
+func (s *sender) render(ctx context.Context, told *alert.Subject, said []string) (done bool, err error) {
+	request, err := s.program.Render(ctx, told)
+	if ctx.Err() != nil {
+		return true, ctx.Err()
+	}
+	if err != nil {
+		return true, s.giveUp(ctx, meshhook.DeliveryExpression, err.Error())
+	}
+	for _, text := range said {
+		if request.Fallback != "" {
+			text = "; " + text
+		}
+		request.Fallback += text
+	}
+	s.claim.Delivery.Request = &request
+	s.claim.Host = hostKey(request.URL)
+	return false, s.store.RenderedDelivery(ctx, s.claim)
+}
+
+// send makes one attempt, if the host may be called now.
+func (s *sender) send(ctx context.Context) error {
+	if !s.enter(s.claim.Host) {
+		return s.store.ReleaseDelivery(ctx, s.claim, 0)
+	}
+	defer s.leave(s.claim.Host)
+	report := func(meshhook.CallOutcome) {}
+	if s.circuits != nil {
+		allowed, refused := s.circuits.Allow(ctx, s.claim.Delivery.ProjectID, s.claim.Delivery.Request.URL)
+		if refused != nil {
+			return s.store.ReleaseDelivery(ctx, s.claim, refused.Wait)
+		}
+		report = allowed
+	}
+	attempt, header, err := s.sign()
+	if err != nil {
+		report(meshhook.CallOutcome{})
+		return s.giveUp(ctx, meshhook.DeliveryInternal, err.Error())
+	}
+	if err := s.store.BeginAttempt(ctx, s.claim, attempt); err != nil {
+		report(meshhook.CallOutcome{})
+		return err
+	}
+	left := s.now()
+	reply, err := s.egress.Do(ctx, egress.Call{
+		Method: http.MethodPost, URL: s.claim.Delivery.Request.URL, Header: header, Body: s.claim.Delivery.Request.Body,
+		Timeout: s.subject.Alert.Timeout.Std(), MaxReply: maxAnswer,
+	})
+	report(egress.Outcome(reply, err))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.judge(ctx, attempt, left, reply, err)
+}
