@@ -292,6 +292,7 @@ func newWebhookDeleteCmd(a *app) *cobra.Command {
 	var yes bool
 	cmd := onWebhook(a, "delete", "Delete a webhook; its events stay", "  meshhook webhook delete github --yes",
 		func(ctx context.Context, s *session, path string) error { return a.deleteWebhook(ctx, s, path, yes) })
+	cmd.Long = "Delete a webhook, its secrets and the alerts that expect its events. Its events stay."
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

@@ -152,6 +152,7 @@ func runWorkflowVersions(ctx context.Context, a *app, name string) error {
 func newWorkflowDeleteCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME|ID", Short: "Delete a workflow that no webhook and no live run needs",
+		Long:              "Delete a workflow that no webhook and no live run needs, its versions, and the alerts about it alone.",
 		Example:           "  meshhook workflow delete github-to-chat",
 		Args:              exactly("NAME|ID"),
 		ValidArgsFunction: firstArg(a.names(workflowNames)),

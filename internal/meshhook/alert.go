@@ -91,8 +91,8 @@ type Alert struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 	Signing Signing         `json:"signing"`
 	// Schedule is how long to wait before each attempt, the first included; nil is the
-	// default one.
-	Schedule []Duration `json:"schedule,omitempty"`
+	// default one. It is shown as AlertRetry.
+	Schedule []Duration `json:"-"`
 	// Timeout bounds one attempt.
 	Timeout     Duration `json:"timeout"`
 	Description string   `json:"description,omitempty"`

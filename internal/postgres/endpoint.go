@@ -165,11 +165,15 @@ func (t *Tenant) endpointValues(e meshhook.Endpoint) []any {
 	}
 }
 
-// DeleteEndpoint removes a webhook and its secrets; its events stay.
+// DeleteEndpoint removes a webhook, its secrets and the alerts that expect events of
+// it; its events stay.
 func (t *Tenant) DeleteEndpoint(ctx context.Context, pathOrID string) error {
 	return t.changeEndpoints(ctx, "deleting the webhook", func(tx pgx.Tx) error {
 		e, err := t.endpoint(ctx, tx, pathOrID, "FOR UPDATE OF e")
 		if err != nil {
+			return err
+		}
+		if err := t.deleteAlerts(ctx, tx, "expect_endpoint_id", e.ID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM webhook_endpoints WHERE id = $1`, e.ID); err != nil {

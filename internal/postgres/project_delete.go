@@ -17,13 +17,19 @@ const deleteBatch = 1000
 // log, of which nothing is ever deleted. Errors: CodeNotFound, and CodeConflict for
 // the default project, which every installation has.
 //
-// Its webhooks go first, so that nothing more comes in, then the traffic in batches,
+// Its alerts go first, so that nobody is told of its end, and its webhooks, so that
+// nothing more comes in, then the traffic in batches,
 // and the project itself last: what was broken off goes on when it is asked for again.
 func (db *DB) DeleteProject(ctx context.Context, nameOrID string, by meshhook.Actor) (p meshhook.Project, err error) {
 	if p, err = db.DeletableProject(ctx, nameOrID); err != nil {
 		return p, err
 	}
 	t := db.Tenant(p.ID).As(by)
+	if err := t.changeAlerts(ctx, "deleting the project's alerts", func(tx pgx.Tx) error {
+		return t.deleteAlerts(ctx, tx, "project_id", p.ID)
+	}); err != nil {
+		return p, err
+	}
 	if err := t.deleteEndpoints(ctx); err != nil {
 		return p, err
 	}
@@ -87,12 +93,19 @@ var traffic = []string{
 	      steps AS (DELETE FROM run_steps s USING batch b WHERE s.run_id = b.id),
 	      gone AS (DELETE FROM runs r USING batch b WHERE r.id = b.id)
 	 SELECT id FROM batch ORDER BY id DESC LIMIT 1`,
+	`WITH batch AS (SELECT id FROM deliveries WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3),
+	      gone AS (DELETE FROM deliveries d USING batch b WHERE d.id = b.id)
+	 SELECT id FROM batch ORDER BY id DESC LIMIT 1`,
+	`WITH batch AS (SELECT id FROM alert_logs WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3),
+	      gone AS (DELETE FROM alert_logs l USING batch b WHERE l.id = b.id)
+	 SELECT id FROM batch ORDER BY id DESC LIMIT 1`,
 	`WITH batch AS (SELECT id FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3),
 	      gone AS (DELETE FROM journal j USING batch b WHERE j.project_id = $1 AND j.id = b.id)
 	 SELECT id FROM batch ORDER BY id DESC LIMIT 1`,
 }
 
-// deleteTraffic deletes the project's events, runs and journal, batch by batch.
+// deleteTraffic deletes the project's events, runs, deliveries and journal, batch by
+// batch.
 func (t *Tenant) deleteTraffic(ctx context.Context) error {
 	for _, statement := range traffic {
 		var last meshhook.ID
@@ -115,7 +128,7 @@ func (t *Tenant) deleteTraffic(ctx context.Context) error {
 // a daemon may have recorded since the batches. The change is the default project's,
 // whose admins alone can make it: in its log it can be read.
 func deleteProject(ctx context.Context, tx pgx.Tx, p meshhook.Project, by meshhook.Actor) error {
-	for _, table := range []string{"events", "run_steps", "runs", "journal", "dedup_keys"} {
+	for _, table := range []string{"events", "run_steps", "runs", "deliveries", "alert_logs", "journal", "dedup_keys"} {
 		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE project_id = $1`, p.ID); err != nil {
 			return err
 		}

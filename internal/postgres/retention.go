@@ -50,6 +50,7 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 		db.deleteExpired(ctx, "endpoint_secrets", `expires_at < $3`, now.Add(-expiredSecretsKept)),
 		// What an alert told of a run is not needed once the run is gone.
 		db.deleteExpired(ctx, "alert_states", `kind IN ('delayed', 'throttle') AND at < $3`, now.Add(-max(r.Events, 30*day))),
+		db.deleteExpired(ctx, "alert_secrets", `expires_at < $3`, now), // they sign nothing any more
 		// Their moments are the server's, and so is the time they are compared with.
 		db.expireCircuits(ctx),
 		db.deleteExpired(ctx, "rate_limits", `tat < clock_timestamp() AND ends < clock_timestamp()`),

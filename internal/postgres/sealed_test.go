@@ -31,6 +31,11 @@ func TestNothingLiesOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, h.project.RotateEndpointSecret(ctx, h.endpoint.Path, meshhook.NewSecret(mark("endpoint-secret")), time.Hour))
 
+	alert := h.fullAlert()
+	alert.URL, alert.Headers, alert.Payload = "https://example.com/"+mark("alert-url"), map[string]string{"X-Key": mark("alert-header")}, json.RawMessage(`"`+mark("alert-payload")+`"`)
+	h.createAlert(t, alert, mark("alert-secret"))
+	require.NoError(t, h.project.RotateAlertSecret(ctx, alert.ID, meshhook.NewSecret(mark("alert-rotated")), time.Hour))
+
 	h.open(t, mark("circuit"))
 	claim := h.claim(t, meshhook.NewID())
 	asked := step("ask", meshhook.StepWaiting, "", time.Now())
@@ -54,6 +59,7 @@ func TestNothingLiesOpen(t *testing.T) {
 	marks := []string{
 		"dedup", "body", "header", "query", "reason", "finding", "vault", "endpoint-secret",
 		"step-failure", "step-output", "output", "failure", "detail", "input", "circuit", "step-input", "note",
+		"alert-url", "alert-header", "alert-payload", "alert-secret", "alert-rotated",
 	}
 	for _, what := range marks {
 		require.Contains(t, opened, mark(what))
@@ -101,6 +107,13 @@ func (h house) opened(t *testing.T, run, event meshhook.ID) string {
 	add(nil, err)
 	all.WriteString(values["token"].Reveal())
 	all.WriteString(strings.Join(liveSecrets(t, h), " "))
+	alerts, err := h.project.Alerts(ctx, "")
+	add(alerts, err)
+	secrets, err := h.project.AlertSecrets(ctx, alerts[0].ID)
+	add(nil, err)
+	for _, s := range secrets {
+		all.WriteString(s.Value.Reveal())
+	}
 	return all.String()
 }
 

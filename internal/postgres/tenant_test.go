@@ -23,6 +23,7 @@ type victim struct {
 	house
 	event, run meshhook.ID
 	failed     meshhook.ID
+	alert      meshhook.Alert
 }
 
 func newVictim(t *testing.T) victim {
@@ -47,7 +48,20 @@ func settle(t *testing.T, h house) victim {
 	require.NoError(t, err)
 	v.finish(t, meshhook.RunFailed, step("one", meshhook.StepSucceeded, "1", time.Now()), step("two", meshhook.StepFailed, "", time.Now()))
 	v.run = v.start(t, `{"mine":true}`).ID
+	v.settleAlert(t)
 	return v
+}
+
+// settleAlert puts an alert there, and something of everything that comes of one.
+func (v *victim) settleAlert(t *testing.T) {
+	t.Helper()
+	v.alert = v.createAlert(t, v.fullAlert(), "mine")
+	v.system(t, `INSERT INTO alert_states (alert_id, kind, key, project_id, at) VALUES ($1, 'throttle', 'key', $2, now())`, v.alert.ID, v.project.ID())
+	delivery := meshhook.NewID()
+	v.system(t, `INSERT INTO deliveries (id, project_id, alert_id, type, status, next_at) VALUES ($1, $2, $3, 'run.failed', 'pending', now())`,
+		delivery, v.project.ID(), v.alert.ID)
+	v.system(t, `INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt) VALUES ($1, $2, $3, $4, 1)`,
+		meshhook.NewID(), v.project.ID(), delivery, v.alert.ID)
 }
 
 // everything is all that the database holds of the victim's project.
@@ -181,6 +195,52 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 	},
 	"EndpointSecrets": func(t *testing.T, intruder house, v victim) {
 		secrets, err := intruder.project.EndpointSecrets(t.Context(), v.endpoint.ID)
+		require.NoError(t, err)
+		require.Empty(t, secrets)
+	},
+	"CreateAlert": func(t *testing.T, intruder house, v victim) {
+		// Neither about another project's workflow nor one that expects its events.
+		about, expecting := intruder.fullAlert(), intruder.fullAlert()
+		about.WorkflowID, expecting.Expect.Webhook = &v.workflow.ID, v.endpoint.Path
+		for _, a := range []meshhook.Alert{about, expecting} {
+			_, err := intruder.project.CreateAlert(t.Context(), a, meshhook.Secret{})
+			requireCode(t, meshhook.CodeNotFound, err)
+		}
+	},
+	"ChangeAlert": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.ChangeAlert(t.Context(), v.alert.ID, func(*meshhook.Alert) (meshhook.Secret, error) {
+			t.Error("another project's alert was handed out")
+			return meshhook.Secret{}, nil
+		})
+		requireCode(t, meshhook.CodeNotFound, err)
+		mine := intruder.createAlert(t, intruder.fullAlert(), "")
+		_, err = intruder.project.ChangeAlert(t.Context(), mine.ID, put(func(a *meshhook.Alert) { a.WorkflowID = &v.workflow.ID }))
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"DeleteAlert": func(t *testing.T, intruder house, v victim) {
+		requireCode(t, meshhook.CodeNotFound, intruder.project.DeleteAlert(t.Context(), v.alert.ID))
+	},
+	"Alert": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.Alert(t.Context(), v.alert.ID)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"Alerts": func(t *testing.T, intruder house, v victim) {
+		list, err := intruder.project.Alerts(t.Context(), "")
+		require.NoError(t, err)
+		require.Empty(t, list)
+		_, err = intruder.project.Alerts(t.Context(), v.workflow.ID.String())
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"ClosedAlerts": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.ClosedAlerts(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
+	"RotateAlertSecret": func(t *testing.T, intruder house, v victim) {
+		requireCode(t, meshhook.CodeNotFound, intruder.project.RotateAlertSecret(t.Context(), v.alert.ID, meshhook.NewSecret("evil"), 0))
+	},
+	"AlertSecrets": func(t *testing.T, intruder house, v victim) {
+		secrets, err := intruder.project.AlertSecrets(t.Context(), v.alert.ID)
 		require.NoError(t, err)
 		require.Empty(t, secrets)
 	},
@@ -385,7 +445,7 @@ func TestRowLevelSecurity(t *testing.T) {
 			partitions++
 		}
 	}
-	require.Len(t, tables, 14+partitions)
+	require.Len(t, tables, 19+partitions)
 	require.GreaterOrEqual(t, partitions, 4*3)
 
 	conn := v.raw(t)

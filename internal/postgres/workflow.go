@@ -169,8 +169,9 @@ func (db *DB) VersionOf(ctx context.Context, workflow meshhook.ID, number int) (
 	return v, err
 }
 
-// DeleteWorkflow removes a workflow and its versions. Errors: CodeNotFound, and
-// CodeConflict while a webhook names it or runs of it are not over.
+// DeleteWorkflow removes a workflow, its versions and the alerts about it alone.
+// Errors: CodeNotFound, and CodeConflict while a webhook names it or runs of it are not
+// over.
 func (t *Tenant) DeleteWorkflow(ctx context.Context, nameOrID string) error {
 	err := t.inTx(ctx, "deleting the workflow", func(tx pgx.Tx) error {
 		w, err := t.workflow(ctx, tx, nameOrID, "FOR UPDATE")
@@ -184,6 +185,9 @@ func (t *Tenant) DeleteWorkflow(ctx context.Context, nameOrID string) error {
 		}
 		if live > 0 {
 			return meshhook.Errorf(meshhook.CodeConflict, "%d runs of workflow %s are not over; wait for them, or cancel them ('meshhook run list --workflow %s')", live, w.Name, w.Name)
+		}
+		if err := t.deleteAlerts(ctx, tx, "workflow_id", w.ID); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM workflows WHERE id = $1`, w.ID); err != nil {
 			return err
