@@ -48,7 +48,10 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"verify-algorithm verify-audience verify-claim verify-encoding verify-header verify-id-header verify-issuer verify-jwks-url verify-prefix " +
 		"verify-query verify-secret-encoding verify-template verify-timestamp-format verify-timestamp-header workflow"
 	const secret = "secret secret-env secret-file secret-stdin"
+	const alert = "all-workflows delay-threshold description expect header on payload preset quiet-hours schedule signing throttle throttle-key timeout url when within workflow " + secret
 	want := map[string]string{
+		"alerts": "", "alerts create": alert, "alerts list": "workflow", "alerts show": "reveal", "alerts update": alert, "alerts delete": "yes",
+		"alerts enable": "", "alerts disable": "", "alerts rotate-secret": "grace " + secret,
 		"": "", "daemon": "admin-listen listen only",
 		"webhook": "", "webhook create": endpoint + " " + secret, "webhook list": "", "webhook show": "", "webhook update": endpoint,
 		"webhook delete": "yes", "webhook enable": "", "webhook disable": "", "webhook url": "", "webhook rotate-secret": "grace " + secret,
@@ -98,6 +101,9 @@ func TestNounsHaveAliases(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "meshhook "+noun+" list", cmd.CommandPath())
 	}
+	cmd, _, err := root.Find([]string{"alert", "list"})
+	require.NoError(t, err)
+	require.Equal(t, "meshhook alerts list", cmd.CommandPath())
 }
 
 func TestExitCodes(t *testing.T) {

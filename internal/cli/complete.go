@@ -109,6 +109,15 @@ func secretNames(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) 
 	return names, err
 }
 
+func alertIDs(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) ([]string, error) {
+	list, err := project.ClosedAlerts(ctx)
+	ids := make([]string, len(list))
+	for i, alert := range list {
+		ids[i] = alert.ID.String() + "\t" + about(alert) + " " + conditionsText(alert.On)
+	}
+	return ids, err
+}
+
 func projectNames(ctx context.Context, db *postgres.DB, _ *postgres.Tenant) ([]string, error) {
 	list, err := db.Projects(ctx)
 	names := make([]string, len(list))
@@ -131,7 +140,7 @@ func newCompletionCmd() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script that completes commands in a shell",
 		Long: `Print the script that completes commands in a shell. Names of webhooks,
-workflows, secrets and projects are completed from the database. In bash, that
+workflows, secrets and projects, and ids of alerts, are completed from the database. In bash, that
 needs the package bash-completion.`,
 		Example: `  source <(meshhook completion bash)
   meshhook completion zsh > "${fpath[1]}/_meshhook"

@@ -79,6 +79,10 @@ func (a *app) explain(err error) {
 		}
 		return
 	}
+	if wrong, ok := errors.AsType[*alertError](err); ok {
+		a.showAlertProblems(wrong)
+		return
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintln(a.Err, "error: "+tail.Clean(line))
 	}

@@ -37,7 +37,7 @@ the running daemon's, or one that it starts for the command.`,
 	a.addGlobalFlags(root)
 	group(
 		root,
-		newDaemonCmd(a), newWebhookCmd(a), newWorkflowCmd(a), newRunCmd(a), newEventCmd(a), newSchemaCmd(a), newSecretCmd(a), newProjectCmd(a),
+		newDaemonCmd(a), newWebhookCmd(a), newWorkflowCmd(a), newRunCmd(a), newEventCmd(a), newAlertsCmd(a), newSchemaCmd(a), newSecretCmd(a), newProjectCmd(a),
 		newTokenCmd(a), newAuditCmd(a),
 		newTailCmd(a), newExprCmd(a), newConfigCmd(a), newMigrateCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
 	)

@@ -13,6 +13,8 @@ type AlertView struct {
 	// AllWorkflows tells that it is about every workflow of the project.
 	AllWorkflows bool        `json:"all_workflows,omitempty"`
 	Retry        *AlertRetry `json:"retry,omitempty"`
+	// Warnings are what its owner has to know.
+	Warnings []string `json:"warnings,omitempty"`
 	// Secrets are those that sign, without their values.
 	Secrets []AlertSecret `json:"secrets,omitempty"`
 	// PublicKey is there with a secret of v1a that was generated, and when it is.

@@ -32,7 +32,12 @@ func (d *Definition) Warnings() []Problem {
 // MissingSecrets says which secrets the definition reads that are not among those
 // of the vault: a step that reads one fails. The texts are in the order of the names.
 func (d *Definition) MissingSecrets(vault []meshhook.VaultSecret) (warnings []string) {
-	for _, name := range d.References().Secrets {
+	return MissingSecrets(d.References().Secrets, vault)
+}
+
+// MissingSecrets says which of the named secrets are not among those of the vault.
+func MissingSecrets(names []string, vault []meshhook.VaultSecret) (warnings []string) {
+	for _, name := range names {
 		if !slices.ContainsFunc(vault, func(s meshhook.VaultSecret) bool { return s.Name == name }) {
 			warnings = append(warnings, noSecret(name))
 		}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/profullstack/meshhook/internal/alert"
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+func newAlertUpdateCmd(a *app) *cobra.Command {
+	o := &alertFlags{}
+	cmd := &cobra.Command{
+		Use: "update ID", Short: "Change an alert",
+		Long: `Change what the flags say of an alert. An empty value takes a setting away: --when ''.
+Headers and conditions are given whole. Another --signing has a secret of its own, and
+the old ones go; to replace a secret, use 'meshhook alerts rotate-secret'.`,
+		Example: `  meshhook alerts update 01890a5d-ac96-774b-bcce-b302099a8057 --on failed,canceled
+  meshhook alerts update 01890a5d-ac96-774b-bcce-b302099a8057 --quiet-hours ''`,
+		Args:              exactly("ID"),
+		ValidArgsFunction: firstArg(a.names(alertIDs)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			if !changesAnything(cmd) {
+				return usageError("nothing to change; say what with flags, like --on failed")
+			}
+			return runAlertUpdate(cmd.Context(), a, o, id)
+		},
+	}
+	o.register(a, cmd)
+	return cmd
+}
+
+func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, id meshhook.ID) error {
+	if o.all && o.workflow != "" {
+		return usageError("--workflow and --all-workflows contradict each other; give one of them")
+	}
+	if o.secret.given(a) > 0 && !a.flags.Changed("signing") {
+		return usageError("a secret is replaced by 'meshhook alerts rotate-secret %s'", id)
+	}
+	if err := o.readFiles(a); err != nil {
+		return err
+	}
+	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		var assigned meshhook.Alert
+		if err := o.assign(ctx, s, &assigned); err != nil {
+			return err
+		}
+		var program *alert.Program
+		var secret meshhook.Secret
+		var generated bool
+		changed, err := s.project.ChangeAlert(ctx, id, func(to *meshhook.Alert) (replaces meshhook.Secret, err error) {
+			signing := to.Signing
+			if err := o.apply(a, to); err != nil {
+				return replaces, err
+			}
+			if o.all || o.workflow != "" {
+				to.WorkflowID, to.Workflow = assigned.WorkflowID, assigned.Workflow
+			}
+			*to = alert.WithDefaults(*to)
+			if program, err = checkAlert(*to); err != nil {
+				return replaces, err
+			}
+			if to.Signing != signing || o.secret.given(a) > 0 {
+				secret, generated, err = o.secret.forSigning(a, to.Signing)
+			}
+			return secret, err
+		})
+		if err != nil {
+			return err
+		}
+		return a.printMade(ctx, s, changed, program, secret, generated)
+	})
+}
+
+// alertRotateOptions are what 'alerts rotate-secret' was told.
+type alertRotateOptions struct {
+	secret secretFlags
+	grace  meshhook.Duration
+}
+
+func newAlertRotateCmd(a *app) *cobra.Command {
+	o := &alertRotateOptions{grace: meshhook.Duration(meshhook.DefaultGrace)}
+	cmd := onAlert(a, "rotate-secret", "Give an alert a new secret; the old one signs beside it for a while",
+		"  meshhook alerts rotate-secret 01890a5d-ac96-774b-bcce-b302099a8057\n"+
+			"  meshhook alerts rotate-secret 01890a5d-ac96-774b-bcce-b302099a8057 --secret-env ALERT_SECRET --grace 1h",
+		func(ctx context.Context, s *session, id meshhook.ID) error { return a.rotateAlert(ctx, s, id, o) })
+	addSecretFlags(cmd, &o.secret, "secret", "the new secret")
+	addDuration(cmd.Flags(), &o.grace, "grace", "how long the old secrets sign beside it, a `duration`")
+	return cmd
+}
+
+// alertRotated is the answer of 'alerts rotate-secret'.
+type alertRotated struct {
+	ID meshhook.ID `json:"id"`
+	// Secret is the new one, where it was generated.
+	Secret       string    `json:"secret,omitempty"`
+	PublicKey    string    `json:"public_key,omitempty"`
+	OldExpiresAt time.Time `json:"old_secrets_expire_at"`
+}
+
+func (a *app) rotateAlert(ctx context.Context, s *session, id meshhook.ID, o *alertRotateOptions) error {
+	current, err := s.project.Alert(ctx, id)
+	if err != nil {
+		return err
+	}
+	if current.Signing == meshhook.SigningNone {
+		return meshhook.Errorf(meshhook.CodeConflict, "the alert does not sign its messages; change that with 'meshhook alerts update %s --signing v1'", id)
+	}
+	secret, generated, err := o.secret.forSigning(a, current.Signing)
+	if err != nil {
+		return err
+	}
+	if err := s.project.RotateAlertSecret(ctx, id, secret, o.grace.Std()); err != nil {
+		return err
+	}
+	answer := alertRotated{ID: id, OldExpiresAt: time.Now().Add(o.grace.Std()).UTC().Truncate(time.Millisecond)}
+	if answer.Secret, answer.PublicKey, err = a.handOver(current.Signing, secret, generated); err != nil {
+		return err
+	}
+	return printFields(a, answer, func(f *fields) {
+		f.add("id", answer.ID)
+		f.add("secret", answer.Secret)
+		f.add("public key", answer.PublicKey)
+		f.add("old secrets until", answer.OldExpiresAt)
+	})
+}
