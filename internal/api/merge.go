@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// wholes are documents of the user's inside a webhook. They are replaced whole
-// and not merged: a null in them means null.
-var wholes = []string{"/validation_schema", "/response/body"}
+// wholes are documents of the user's inside a webhook or an alert. They are replaced
+// whole and not merged: a null in them means null.
+var wholes = []string{"/validation_schema", "/response/body", "/payload"}
 
 // merge applies a JSON merge patch (RFC 7396): null takes a member away, objects
 // are merged, everything else is replaced. Both texts are valid JSON.

@@ -35,15 +35,19 @@ func newDescriber(api huma.API) *describer {
 	schemas := api.OpenAPI().Components.Schemas
 	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.RateLimit](), reflect.TypeFor[rateSchema]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.Role](), reflect.TypeFor[roleSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.Condition](), reflect.TypeFor[conditionSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.Signing](), reflect.TypeFor[signingSchema]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[meshhook.ID](), reflect.TypeFor[idSchema]())
 	return &describer{api}
 }
 
 // The types that JSON sees otherwise than Go does, as huma is to see them.
 type (
-	rateSchema struct{}
-	roleSchema struct{}
-	idSchema   struct{}
+	rateSchema      struct{}
+	roleSchema      struct{}
+	conditionSchema struct{}
+	signingSchema   struct{}
+	idSchema        struct{}
 )
 
 // Schema describes a rate limit.
@@ -59,10 +63,19 @@ func (rateSchema) Schema(huma.Registry) *huma.Schema {
 }
 
 // Schema describes a role.
-func (roleSchema) Schema(huma.Registry) *huma.Schema {
+func (roleSchema) Schema(huma.Registry) *huma.Schema { return oneOf(meshhook.Roles()) }
+
+// Schema describes a condition.
+func (conditionSchema) Schema(huma.Registry) *huma.Schema { return oneOf(meshhook.Conditions()) }
+
+// Schema describes a way of signing.
+func (signingSchema) Schema(huma.Registry) *huma.Schema { return oneOf(meshhook.Signings()) }
+
+// oneOf describes a text that is one of some words.
+func oneOf[S ~string](list []S) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
-	for _, role := range meshhook.Roles() {
-		s.Enum = append(s.Enum, string(role))
+	for _, word := range list {
+		s.Enum = append(s.Enum, string(word))
 	}
 	return s
 }

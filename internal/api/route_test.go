@@ -75,6 +75,7 @@ func TestARefusedRoleChangesNothing(t *testing.T) {
 		"/api/secrets":   `{"name":"x","value":"y"}`,
 		"/api/tokens":    `{"name":"x","role":"admin"}`,
 		"/api/projects":  `{"name":"x"}`,
+		alerts:           `{"all_workflows":true,"on":["failed"],"url":"https://example.com"}`,
 	} {
 		require.Equal(t, 403, h.as(t, h.tokens[meshhook.RoleRead], "POST", path, body).status)
 		require.Equal(t, 403, h.as(t, h.tokens[meshhook.RoleRead], "DELETE", "/api/workflows/hello", "").status)
@@ -95,8 +96,9 @@ func TestNoRouteLeadsToAnotherProject(t *testing.T) {
 	h.want(t, 201, "POST", "/api/secrets", `{"name":"crm","value":"x"}`)
 	run := h.want(t, 201, "POST", "/api/workflows/hello/runs", `{"body":{"mine":true}}`)
 	event := h.event(t, "private", `{"mine":true}`)
+	alert := as[string](t, h.want(t, 201, "POST", alerts, `{"all_workflows":true,"on":["failed"],"url":"https://example.com"}`)["id"])
 	ids := []string{
-		"private", as[string](t, webhook["id"]), "hello", h.hello.ID.String(), as[string](t, run["id"]), event, "crm", "admin", "default",
+		alert, "private", as[string](t, webhook["id"]), "hello", h.hello.ID.String(), as[string](t, run["id"]), event, "crm", "admin", "default",
 	}
 	audited := func() int {
 		list, err := h.project.AuditLog(t.Context(), meshhook.AuditFilter{})
@@ -131,6 +133,8 @@ func TestNoRouteLeadsToAnotherProject(t *testing.T) {
 
 	// Neither can it name what is not its own.
 	require.Equal(t, 404, h.as(t, intruder, "POST", "/api/webhooks", `{"url_path":"evil","workflow_id":"`+h.hello.ID.String()+`"}`).status)
+	require.Equal(t, 404, h.as(t, intruder, "POST", alerts, `{"id":"`+alert+`","enabled":false}`).status)
+	require.Equal(t, 404, h.as(t, intruder, "POST", alerts, `{"workflow_id":"`+h.hello.ID.String()+`","on":["failed"],"url":"https://example.com"}`).status)
 	require.Equal(t, 403, h.as(t, intruder, "POST", "/api/projects", `{"name":"evil"}`).status)
 	require.Equal(t, 403, h.as(t, intruder, "DELETE", "/api/projects/acme", "").status)
 	own := h.as(t, intruder, "GET", "/api/projects", "")

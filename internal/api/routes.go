@@ -89,6 +89,12 @@ func (h *Handler) routes() []route {
 		{post, "/api/runs/{id}/reject", edit, "rejectRun", "Say no to an approval that a run waits for", nil, 0, taking(rejectRun)},
 		{post, "/api/runs/{id}/retry", edit, "retryRun", "Go on with a failed or canceled run", nil, 0, taking(retryRun)},
 
+		{get, "/api/alerts/config", read, "listAlerts", "List the alerts, oldest first", paging, 0, many(listAlerts)},
+		{post, "/api/alerts/config", edit, "saveAlert", "Create an alert (201), or change the one with the id (200)", nil, 0, taking(saveAlert)},
+		{get, "/api/alerts/config/{id}", read, "listWorkflowAlerts", "List the alerts that tell of a workflow, by its id or name", paging, 0, many(listAlerts)},
+		{remove, "/api/alerts/config/{id}", edit, "deleteAlert", "Delete an alert; what it has sent stays in the log", nil, 0, one(deleteAlert)},
+		{post, "/api/alerts/config/{id}/rotate-secret", edit, "rotateAlertSecret", "Give an alert a new secret; the old one signs beside it for a while", nil, 0, taking(rotateAlertSecret)},
+
 		{get, "/api/secrets", admin, "listSecrets", "List the vault's secrets, without their values", paging, 0, many(listSecrets)},
 		{post, "/api/secrets", admin, "setSecret", "Store a secret, or replace it", nil, 0, taking(setSecret)},
 		{remove, "/api/secrets/{id}", admin, "deleteSecret", "Delete a secret, by name", nil, 0, one(deleteSecret)},

@@ -29,6 +29,7 @@ type Project interface {
 	Events
 	Workflows
 	Runs
+	Alerts
 	Vault
 	Tokens
 	tail.Source
@@ -84,6 +85,20 @@ type Runs interface {
 	RetryRun(ctx context.Context, id meshhook.ID, from string) (meshhook.Run, error)
 	// Decide answers an approval; with step "" the only one that waits.
 	Decide(ctx context.Context, id meshhook.ID, step string, approved bool, note string) (meshhook.Run, error)
+}
+
+// Alerts is the part of Project that is about alerts.
+type Alerts interface {
+	Alert(ctx context.Context, id meshhook.ID) (meshhook.Alert, error)
+	// Alerts lists all alerts, or those that tell of a workflow, by name or id.
+	Alerts(ctx context.Context, workflow string) ([]meshhook.Alert, error)
+	CreateAlert(ctx context.Context, a meshhook.Alert, secret meshhook.Secret) (meshhook.Alert, error)
+	// ChangeAlert lets change have the alert as it is, and stores it, with the secret if
+	// change returns one.
+	ChangeAlert(ctx context.Context, id meshhook.ID, change func(*meshhook.Alert) (meshhook.Secret, error)) (meshhook.Alert, error)
+	DeleteAlert(ctx context.Context, id meshhook.ID) error
+	AlertSecrets(ctx context.Context, alert meshhook.ID) ([]meshhook.AlertSecret, error)
+	RotateAlertSecret(ctx context.Context, id meshhook.ID, secret meshhook.Secret, grace time.Duration) error
 }
 
 // Vault is the part of Project that is about secrets.
