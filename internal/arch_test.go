@@ -65,6 +65,7 @@ var law = []row{
 
 	// Stages, in the order data takes. Between two stages lies a committed row.
 	{"ingress", only("meshhook", "content", "signature", "schema", "expr", "workflow", "limit"), stageReason},
+	{"delivery", only("meshhook", "alert", "backoff", "circuit", "egress", "loop"), stageReason},
 	{"engine", only("meshhook", "workflow", "egress", "backoff", "loop"), stageReason},
 	{"janitor", only("meshhook"), stageReason},
 

@@ -139,3 +139,4 @@ ALTER TABLE journal ADD COLUMN alert_id uuid, ADD COLUMN delivery_id uuid;
 
 -- Runs that are not over, for alerts about those that take too long.
 CREATE INDEX runs_live_idx ON runs (workflow_id, id) WHERE finished_at IS NULL;
+CREATE INDEX runs_retried_idx ON runs (workflow_id) WHERE finished_at IS NULL AND attempt > 1;

@@ -18,6 +18,7 @@ import (
 	"github.com/profullstack/meshhook/internal/certs"
 	"github.com/profullstack/meshhook/internal/circuit"
 	"github.com/profullstack/meshhook/internal/config"
+	"github.com/profullstack/meshhook/internal/delivery"
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/ingress"
@@ -68,6 +69,8 @@ type Daemon struct {
 	// hangup has the files read again.
 	hangup *loop.Bell
 	engine *engine.Engine
+	alerts *delivery.Stage
+	watch  *delivery.Watch
 	// circuits keep calls from hosts that fail.
 	circuits *circuit.Breaker
 	// known is the version of the configuration that the caches hold.
@@ -176,6 +179,10 @@ func (d *Daemon) wire(ctx context.Context) error {
 		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Circuits: d.circuits,
 		Concurrency: d.config.Engine.Concurrency, Observe: d.metrics.run,
 	})
+	d.alerts = delivery.New(delivery.Options{
+		Store: d.db, Owner: d.id, Egress: client, Log: d.log, Circuits: d.circuits, Observe: d.metrics.alert,
+	})
+	d.watch = delivery.NewWatch(d.db)
 	d.metrics.watch(d.engine.Active, d.circuits.Open)
 	if d.api, err = d.newAPI(); err != nil { //nolint:contextcheck // a request brings a context of its own
 		return err
@@ -328,15 +335,16 @@ func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	defer cancel()
 	d.ingress.StopWaiting()
 	// Side by side: a slow sender must not take the grace away from the runs.
-	engineStopped := make(chan error, 1)
-	go func() { engineStopped <- d.engine.Stop(grace) }()
+	stopped := make(chan error, 2)
+	go func() { stopped <- d.engine.Stop(grace) }()
+	go func() { stopped <- d.alerts.Stop(grace) }()
 	var errs []error
 	for _, s := range d.servers {
 		if err := s.Shutdown(grace); err != nil {
 			errs = append(errs, fmt.Errorf("closing the %s listener: %w", s.role, err), s.Close())
 		}
 	}
-	errs = append(errs, <-engineStopped)
+	errs = append(errs, <-stopped, <-stopped)
 	stopLoops()
 	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
 	defer cancelLast()

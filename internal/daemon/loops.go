@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/backoff"
+	"github.com/profullstack/meshhook/internal/delivery"
 	"github.com/profullstack/meshhook/internal/janitor"
 	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -49,11 +50,16 @@ func (d *Daemon) loops() []*loop.Loop {
 	list = append(list, d.certificateLoops()...)
 	if d.does(roleWorker) {
 		d.db.OnRing(postgres.BellRuns, d.engine.Bell().Ring)
+		d.db.OnRing(postgres.BellDeliveries, d.alerts.Bell().Ring)
 		list = append(
 			list,
 			&loop.Loop{Name: "runs", Bell: d.engine.Bell().C(), Every: poll, Work: d.engine.Claim},
 			&loop.Loop{Name: "sleeping runs", Every: poll, Work: d.engine.Poll},
 			&loop.Loop{Name: "leases", Bell: d.bell(postgres.BellControl).C(), Every: poll, Work: d.engine.Heartbeat},
+			&loop.Loop{Name: "alerts", Bell: d.alerts.Bell().C(), Every: poll, Work: d.alerts.Claim},
+			&loop.Loop{Name: "alert leases", Every: delivery.Lease / 5, Work: d.alerts.Heartbeat},
+			&loop.Loop{Name: "delayed runs", Every: poll / 5, Work: d.watch.Delayed},
+			&loop.Loop{Name: "absent events", Every: poll, Work: d.watch.Absent},
 			&loop.Loop{Name: "circuits", Bell: d.bell(postgres.BellCircuits).C(), Every: poll, Work: d.circuits.Refresh},
 		)
 	}
@@ -82,6 +88,7 @@ func (d *Daemon) refresh(ctx context.Context) (more bool, err error) {
 	}
 	if d.known.Swap(version) != version {
 		d.engine.Forget()
+		d.watch.Forget()
 	}
 	return d.ingress.Refresh(ctx)
 }

@@ -129,8 +129,14 @@ func (s *sender) notYet() time.Duration {
 func (s *sender) told() *alert.Subject {
 	t := &alert.Subject{
 		Project: s.subject.Project, Alert: *s.subject.Alert, Delivery: s.claim.Delivery, Run: s.subject.Run, Event: s.subject.Event,
-		About: s.subject.About, LastError: s.subject.LastError, Host: s.subject.Host,
+		About: s.subject.About, LastError: s.subject.LastError,
 		Webhook: s.subject.Webhook, LastEvent: s.subject.LastEvent, Secrets: map[string]meshhook.Secret{},
+	}
+	if t.About != nil {
+		t.Host = alert.Host(s.subject.URL)
+	}
+	if t.Delivery.Sample {
+		t.FillSample()
 	}
 	names, all := s.program.Secrets()
 	if all {

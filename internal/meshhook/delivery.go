@@ -164,8 +164,8 @@ type DeliverySubject struct {
 	Event     *Event
 	About     *Delivery
 	LastError string
-	// Host is where About was to go, without what may be secret.
-	Host      string
+	// URL is where About was to go.
+	URL       string
 	Webhook   string
 	LastEvent *time.Time
 	Vault     map[string]Secret

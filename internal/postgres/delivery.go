@@ -16,7 +16,7 @@ import (
 const claimDeliveries = `
 	WITH ready AS (
 		SELECT id FROM deliveries
-		 WHERE status = 'pending' AND lease_owner IS NULL AND next_at <= now() AND (host IS NULL OR host <> ALL ($4::bytea[]))
+		 WHERE status = 'pending' AND lease_owner IS NULL AND next_at <= now() AND (host IS NULL OR host <> ALL (coalesce($4::bytea[], '{}')))
 		 ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
 	), claimed AS (
 		UPDATE deliveries d SET lease_owner = $2, lease_until = now() + $3::interval, next_at = NULL, fence = d.fence + 1

@@ -33,7 +33,7 @@ func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m m
 				return err
 			}
 		}
-		if m.Status == meshhook.DeliveryExhausted {
+		if m.Status == meshhook.DeliveryExhausted || m.Disable {
 			if err := tellOfAlerts(ctx, tx, &c.Delivery, meshhook.OnExhausted); err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m m
 	})
 	if err == nil {
 		db.Ring(BellJournal)
-		db.ringFor(m.Status == meshhook.DeliveryExhausted, BellDeliveries)
+		db.ringFor(m.Status == meshhook.DeliveryExhausted || m.Disable, BellDeliveries)
 		db.ringFor(m.Disable, BellConfig)
 	}
 	return err

@@ -266,6 +266,11 @@ func (t *Tenant) tryChange(ctx context.Context, id meshhook.ID, to meshhook.RunS
 		if !run.Status.CanBecome(to) || (to == meshhook.RunQueued && !run.Status.Ended()) {
 			return refuseChange(run, to)
 		}
+		if to == meshhook.RunQueued {
+			if err := t.freezeAlerts(ctx, tx, run); err != nil {
+				return err
+			}
+		}
 		if _, err = tx.Exec(ctx, update, id); err != nil {
 			return err
 		}

@@ -73,20 +73,26 @@ func (t *Tenant) tell(ctx context.Context, tx pgx.Tx, run meshhook.ID, c meshhoo
 	return err
 }
 
-// TellOfDelayed writes the deliveries of alerts about runs that take too long: those of
-// runs made from the moment since on, or of all when it is zero. Each is told once for
-// each attempt of the run. It returns how many were written.
+// TellOfDelayed writes the deliveries of alerts about runs that take too long: of runs
+// that became late since the moment given, or of all when it is zero. Each is told once
+// for each attempt of the run; one that was tried again counts from its new start. It
+// returns how many were written.
 func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (count int, err error) {
 	err = db.inTx(ctx, "looking for delayed runs", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			WITH late AS (
-				SELECT a.id AS alert_id, a.project_id, r.id, r.attempt, r.workflow_id, r.workflow
-				  FROM alert_configs a
-				  JOIN workflows w ON w.project_id = a.project_id AND (a.workflow_id IS NULL OR a.workflow_id = w.id)
-				  JOIN runs r ON r.workflow_id = w.id AND r.finished_at IS NULL AND r.id >= $1
-				   AND CASE WHEN r.attempt = 1 THEN r.id < first_id_at(now() - make_interval(secs => a.delay_threshold_ms / 1000.0))
-				            ELSE r.started_at < now() - make_interval(secs => a.delay_threshold_ms / 1000.0) END
+			WITH watch AS (
+				SELECT a.id AS alert_id, a.project_id, w.id AS workflow_id, make_interval(secs => a.delay_threshold_ms / 1000.0) AS threshold
+				  FROM alert_configs a JOIN workflows w ON w.project_id = a.project_id AND (a.workflow_id IS NULL OR a.workflow_id = w.id)
 				 WHERE a.enabled AND a.delay_threshold_ms IS NOT NULL
+			), late AS (
+				SELECT w.alert_id, w.project_id, r.id, r.attempt, r.workflow_id, r.workflow
+				  FROM watch w JOIN runs r ON r.workflow_id = w.workflow_id AND r.finished_at IS NULL AND r.attempt = 1
+				   AND r.id < first_id_at(now() - w.threshold)
+				   AND r.id >= coalesce(first_id_at($1::timestamptz - w.threshold), '00000000-0000-0000-0000-000000000000')
+				UNION ALL
+				SELECT w.alert_id, w.project_id, r.id, r.attempt, r.workflow_id, r.workflow
+				  FROM watch w JOIN runs r ON r.workflow_id = w.workflow_id AND r.finished_at IS NULL AND r.attempt > 1
+				   AND r.started_at < now() - w.threshold
 			), new AS (
 				INSERT INTO alert_states (alert_id, kind, key, project_id, at)
 				SELECT alert_id, 'delayed', uuid_send(id) || int4send(attempt), project_id, now() FROM late
@@ -94,7 +100,7 @@ func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (count int, er
 			)
 			INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, next_at)
 			SELECT meshhook_id(), l.project_id, l.alert_id, 'run.delayed', 'pending', l.id, l.attempt, l.workflow_id, l.workflow, now()
-			  FROM late l JOIN new n ON n.alert_id = l.alert_id AND n.key = uuid_send(l.id) || int4send(l.attempt)`, meshhook.FirstIDAt(since))
+			  FROM late l JOIN new n ON n.alert_id = l.alert_id AND n.key = uuid_send(l.id) || int4send(l.attempt)`, orNull(since))
 		count = int(tag.RowsAffected())
 		return err
 	})

@@ -1,0 +1,140 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
+)
+
+// DeliverySubject returns what is needed to send a delivery: the alert and its active
+// secrets, and, for one that is not rendered yet, what it tells of. What is gone is nil.
+func (db *DB) DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (s meshhook.DeliverySubject, err error) {
+	d, t := &c.Delivery, db.Tenant(c.Delivery.ProjectID)
+	a, err := t.Alert(ctx, d.AlertID)
+	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.Alert = &a
+	secrets, err := t.AlertSecrets(ctx, d.AlertID)
+	if err != nil {
+		return s, err
+	}
+	for _, secret := range secrets {
+		if !secret.Value.IsZero() {
+			s.Secrets = append(s.Secrets, secret.Value)
+		}
+	}
+	if d.Request != nil {
+		return s, nil
+	}
+	return s, t.addTold(ctx, c, &s)
+}
+
+// addTold adds what a delivery tells of.
+func (t *Tenant) addTold(ctx context.Context, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) (err error) {
+	d := &c.Delivery
+	if s.Vault, err = t.SecretValues(ctx); err != nil {
+		return err
+	}
+	if s.Project, err = t.name(ctx); err != nil {
+		return err
+	}
+	if d.RunID != nil {
+		if err := t.addRun(ctx, c, s); err != nil {
+			return err
+		}
+	}
+	if d.Subject != nil {
+		if err := t.addAbout(ctx, *d.Subject, s); err != nil {
+			return err
+		}
+	}
+	if s.Alert.Expect == nil {
+		return nil
+	}
+	s.Webhook = s.Alert.Expect.Webhook
+	last, err := t.Events(ctx, meshhook.EventFilter{Webhook: s.Webhook, Status: meshhook.EventAccepted, Limit: 1})
+	if err == nil && len(last) > 0 {
+		s.LastEvent = &last[0].ReceivedAt
+	}
+	return err
+}
+
+// addRun adds the run, as it was where it has gone on since, and its event.
+func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
+	run, err := t.Run(ctx, *c.Delivery.RunID)
+	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if was := c.Snapshot; was != nil {
+		run.Status, run.Attempt, run.StartedAt, run.FinishedAt, run.Output, run.Error = was.Status, was.Attempt, was.StartedAt, was.FinishedAt, was.Output, was.Error
+	}
+	s.Run = &run
+	if run.EventID == nil {
+		return nil
+	}
+	event, err := t.Event(ctx, *run.EventID)
+	switch meshhook.ErrorCode(err) {
+	case meshhook.CodeNotFound: // it has expired
+		return nil
+	case "":
+		s.Event = &event
+	}
+	return err
+}
+
+// addAbout adds the delivery that an alert about alerts is about, and why it failed.
+func (t *Tenant) addAbout(ctx context.Context, id meshhook.ID, s *meshhook.DeliverySubject) error {
+	about, err := t.Delivery(ctx, id)
+	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.About = &about
+	attempts, err := t.Attempts(ctx, meshhook.AttemptFilter{Delivery: id, Limit: 1})
+	if err == nil && len(attempts) > 0 {
+		s.LastError, s.URL = attempts[0].Error, attempts[0].URL
+	}
+	return err
+}
+
+// name is the project's name.
+func (t *Tenant) name(ctx context.Context) (name string, err error) {
+	err = t.inTx(ctx, "reading the project", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT name FROM projects WHERE id = $1`, t.id).Scan(&name)
+	})
+	return name, err
+}
+
+// freezeAlerts keeps, for the alerts about a run that are still to be rendered, how the
+// run was before it is tried again.
+func (t *Tenant) freezeAlerts(ctx context.Context, tx pgx.Tx, run meshhook.Run) error {
+	rows, err := tx.Query(ctx, `SELECT id FROM deliveries WHERE run_id = $1 AND status = 'pending' AND request IS NULL AND snapshot IS NULL FOR UPDATE`, run.ID)
+	if err != nil {
+		return err
+	}
+	pending, err := pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range pending {
+		sealed, err := t.db.sealJSON("deliveries.snapshot", id, run)
+		if err == nil {
+			_, err = tx.Exec(ctx, `UPDATE deliveries SET snapshot = $2 WHERE id = $1`, id, sealed)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
