@@ -79,8 +79,12 @@ CREATE TABLE deliveries (
 	subject     uuid, -- the delivery that an alert about alerts is about
 	sample      boolean NOT NULL DEFAULT false,
 	held        bigint NOT NULL DEFAULT 0,
+	passed      boolean NOT NULL DEFAULT false, -- its throttle has let it go, or a person: neither is asked again
 	attempt     integer NOT NULL DEFAULT 0,
 	next_at     timestamptz,
+	-- From when on it was to be sent: from its making, from the end of what held it back,
+	-- or from when a person asked for it again.
+	due_at      timestamptz NOT NULL DEFAULT now(),
 	fence       bigint NOT NULL DEFAULT 0,
 	lease_owner uuid,
 	lease_until timestamptz,
@@ -88,6 +92,7 @@ CREATE TABLE deliveries (
 	-- others waiting. NULL until it is rendered.
 	host        bytea,
 	snapshot    bytea, -- sealed: the run as it was, where it has gone on since
+	circuit     bytea, -- sealed: the circuit that it tells of
 	request     bytea, -- sealed: {url, headers, body}; NULL until it is rendered
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	sent_at     timestamptz, -- the first byte of the first attempt
@@ -102,6 +107,8 @@ CREATE INDEX deliveries_ready_idx ON deliveries (next_at, id) WHERE status = 'pe
 CREATE INDEX deliveries_lease_idx ON deliveries (lease_until) WHERE lease_owner IS NOT NULL;
 CREATE INDEX deliveries_alert_id_idx ON deliveries (alert_id, id);
 CREATE INDEX deliveries_run_id_idx ON deliveries (run_id) WHERE status = 'pending' AND run_id IS NOT NULL;
+-- Whether a host whose circuit opens is one that alerts go to.
+CREATE INDEX deliveries_host_idx ON deliveries (project_id, host) WHERE status = 'pending' AND host IS NOT NULL;
 CREATE INDEX deliveries_exhausted_idx ON deliveries (project_id, id) WHERE status = 'exhausted';
 CALL isolate('deliveries');
 

@@ -87,7 +87,10 @@ func about(kind meshhook.AlertType) *alert.Subject {
 		s.Alert.Expect = &meshhook.Expect{Webhook: "shop/orders", Within: meshhook.Duration(6 * time.Hour)}
 		s.Webhook, s.LastEvent, s.Delivery.Workflow, s.URL = "shop/orders", ptr(noon.Add(-7*time.Hour)), "", ""
 		return s
-	case meshhook.OnExhausted.Type(), meshhook.OnCircuitOpen.Type():
+	case meshhook.OnCircuitOpen.Type():
+		s.LastError, s.Host, s.Delivery.Workflow, s.URL = "its last 5 calls failed (500)", "hooks.example.com:443", "", ""
+		return s
+	case meshhook.OnExhausted.Type():
 		s.About = &meshhook.Delivery{
 			ID: runID, AlertID: eventID, Type: meshhook.OnFailed.Type(), Workflow: "orders", RunID: &runID, Attempt: 10,
 			Reason: meshhook.DeliveryTimeout, Status: meshhook.DeliveryExhausted,

@@ -81,9 +81,9 @@ type absenceData struct {
 }
 
 type aboutData struct {
-	ID       string                  `json:"id"`
-	Type     meshhook.AlertType      `json:"type"`
-	AlertID  string                  `json:"alert_id"`
+	ID       string                  `json:"id,omitempty"`
+	Type     meshhook.AlertType      `json:"type,omitempty"`
+	AlertID  string                  `json:"alert_id,omitempty"`
 	RunID    *string                 `json:"run_id"`
 	Workflow string                  `json:"workflow"`
 	Attempts int                     `json:"attempts"`
@@ -191,7 +191,7 @@ func absenceOf(s *Subject) *absenceData {
 
 func aboutOf(s *Subject) *aboutData {
 	if s.About == nil {
-		return nil
+		return circuitOf(s)
 	}
 	data := &aboutData{
 		ID: s.About.ID.String(), Type: s.About.Type, AlertID: s.About.AlertID.String(), Workflow: s.About.Workflow,
@@ -201,6 +201,14 @@ func aboutOf(s *Subject) *aboutData {
 		data.RunID = orNull(s.About.RunID.String())
 	}
 	return data
+}
+
+// circuitOf tells of a receiver that has failed too often: of no single message.
+func circuitOf(s *Subject) *aboutData {
+	if s.Delivery.Type != meshhook.OnCircuitOpen.Type() || s.Host == "" {
+		return nil
+	}
+	return &aboutData{Reason: meshhook.DeliveryCircuitOpen, Error: meshhook.Clip(s.LastError, maxText), Host: s.Host}
 }
 
 func orNull(text string) *string {

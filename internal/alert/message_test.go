@@ -48,7 +48,7 @@ func TestMessages(t *testing.T) {
 			`,"approval":{"step":"ask","message":"Refund 49.00?","until":"2026-03-14T13:00:00.000Z"}}`,
 		"webhook.absent":     `{"project":"shop","webhook":{"path":"shop/orders","within":"6h0m0s","last_event_at":"2026-03-14T05:00:00.000Z"},"url":null}`,
 		"alert.exhausted":    aboutAlert,
-		"alert.circuit_open": aboutAlert,
+		"alert.circuit_open": `{"project":"shop","delivery":{"run_id":null,"workflow":"","attempts":0,"reason":"circuit_open","error":"its last 5 calls failed (500)","host":"hooks.example.com:443"},"url":null}`,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -174,4 +174,15 @@ func TestSamples(t *testing.T) {
 		s.FillSample()
 		require.Same(t, run, s.Run, "a run that is there stays")
 	}
+}
+
+// A message whose run is gone still names the workflow; one about a receiver says which.
+func TestWhatIsKnownWithoutARun(t *testing.T) {
+	t.Parallel()
+	s := about(meshhook.OnFailed.Type())
+	s.Run, s.Event = nil, nil
+	require.Equal(t, "orders failed", s.Context()["title"])
+	s = about(meshhook.OnCircuitOpen.Type())
+	require.Equal(t, "alerts to hooks.example.com:443 cannot be delivered", s.Context()["title"])
+	require.Contains(t, s.Context()["text"], "its last 5 calls failed (500)")
 }

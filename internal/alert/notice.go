@@ -107,7 +107,7 @@ func (s *Subject) thing() (kind, name string) {
 		return "test", workflowName
 	case s.Delivery.Type == meshhook.OnAbsent.Type():
 		return "webhook", s.Webhook
-	case s.About != nil || s.Run == nil:
+	case s.About != nil || s.Run == nil && workflowName == "":
 		if s.Host == "" {
 			return "alert", "its receiver"
 		}
@@ -123,7 +123,7 @@ func (s *Subject) detail() string {
 		return approval.Message
 	}
 	switch {
-	case s.About != nil:
+	case s.About != nil || s.Run == nil && s.LastError != "":
 		return s.LastError
 	case s.Webhook != "" && s.LastEvent != nil:
 		return "The last one came at " + meshhook.FormatTime(*s.LastEvent) + "."

@@ -102,6 +102,24 @@ var defaultSchedule = []meshhook.Duration{
 // where an alert names no schedule: ten attempts in 31 hours and 43 minutes.
 func DefaultSchedule() []meshhook.Duration { return slices.Clone(defaultSchedule) }
 
+// minWithheld is for how long the circuit of its host may keep a delivery, at least.
+const minWithheld = 48 * time.Hour
+
+// MaxWithheld is how long after it was due a delivery is given up that no call may go
+// out for: its host's circuit is open whenever it comes. That counts as no attempt, so
+// that the schedule alone would never end. It is two days, or the time of the schedule
+// where that is longer. A nil schedule is the default one.
+func MaxWithheld(schedule []meshhook.Duration) time.Duration {
+	if schedule == nil {
+		schedule = defaultSchedule
+	}
+	var whole time.Duration
+	for _, wait := range schedule {
+		whole += wait.Std()
+	}
+	return max(whole+time.Duration(jitter*float64(whole)), minWithheld)
+}
+
 // NextWait returns how long to wait before the next attempt, after so many were
 // made; with 0 before the first. ok is false when none is left and the delivery is
 // exhausted. A nil schedule is the default one. random, in [0, 1), places the wait

@@ -110,3 +110,16 @@ func TestNextWaitStaysInItsBounds(t *testing.T) {
 		require.LessOrEqual(t, float64(wait), max(1.2*planned, 1.2*asked)+1)
 	})
 }
+
+func TestMaxWithheld(t *testing.T) {
+	t.Parallel()
+	const day = meshhook.Duration(24 * time.Hour)
+	for want, schedule := range map[time.Duration][]meshhook.Duration{
+		48 * time.Hour: {0, day},
+		60 * time.Hour: {0, day, day + day/12},
+		72 * time.Hour: {0, day, day, day / 2},
+	} {
+		require.Equal(t, want, alert.MaxWithheld(schedule), schedule)
+	}
+	require.Equal(t, 48*time.Hour, alert.MaxWithheld(nil))
+}

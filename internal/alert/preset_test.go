@@ -137,7 +137,7 @@ func TestTitles(t *testing.T) {
 	for kind, title := range map[meshhook.AlertType]string{
 		"run.failed": "orders failed", "run.succeeded": "orders succeeded", "run.delayed": "orders is delayed", "run.waiting": "orders waits for a decision",
 		"run.canceled": "orders was canceled", "run.recovered": "orders has recovered", "webhook.absent": "no event came to shop/orders",
-		"alert.exhausted": "an alert to https://hooks.example.com could not be delivered", "alert.circuit_open": "alerts to https://hooks.example.com cannot be delivered",
+		"alert.exhausted": "an alert to https://hooks.example.com could not be delivered", "alert.circuit_open": "alerts to hooks.example.com:443 cannot be delivered",
 		"alert.test": "test of an alert for orders",
 	} {
 		require.Equal(t, title, about(kind).Context()["title"])

@@ -27,7 +27,8 @@ type Subject struct {
 	Event *meshhook.Event
 	// About is the delivery that an alert about alerts is about, LastError why its
 	// last attempt failed, and Host where it was to go (https://hooks.example.com),
-	// without path and query, in which secrets stand.
+	// without path and query, in which secrets stand. Of a receiver whose circuit opened
+	// there are the last two alone.
 	About     *meshhook.Delivery
 	LastError string
 	Host      string

@@ -83,7 +83,7 @@ func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.T
 	if err := s.settle(ctx, m, text); err != nil {
 		return err
 	}
-	s.observe(Outcome{Status: m.Status, Reason: reason, First: a.Attempt == 1, Dispatch: left.Sub(s.claim.Delivery.CreatedAt), Took: took})
+	s.observe(Outcome{Attempt: true, Status: m.Status, Reason: reason, First: a.Attempt == 1, Dispatch: left.Sub(s.claim.Due), Took: took})
 	return nil
 }
 
@@ -105,6 +105,9 @@ func (s *sender) settle(ctx context.Context, m meshhook.DeliveryMove, why string
 	m.Entry = s.entry(&m, why)
 	for attempt := 1; ; attempt++ {
 		err := s.store.SettleDelivery(ctx, s.claim, m)
+		if err == nil {
+			s.ended(&m)
+		}
 		if meshhook.ErrorCode(err) != meshhook.CodeUnavailable {
 			return err
 		}
@@ -113,6 +116,18 @@ func (s *sender) settle(ctx context.Context, m meshhook.DeliveryMove, why string
 		case <-ctx.Done():
 			return err
 		}
+	}
+}
+
+// ended shows the end of a delivery. What was given up stands in the log, too: it may be
+// that nobody is told of it otherwise.
+func (s *sender) ended(m *meshhook.DeliveryMove) {
+	if m.Status == meshhook.DeliveryPending {
+		return
+	}
+	s.observe(Outcome{Status: m.Status, Reason: m.Reason})
+	if d := &s.claim.Delivery; m.Status == meshhook.DeliveryExhausted || m.Disable {
+		s.log.Warn("an alert could not be delivered", "delivery_id", d.ID, "alert_id", d.AlertID, "type", d.Type, "reason", m.Reason, "attempts", d.Attempt)
 	}
 }
 

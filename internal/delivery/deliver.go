@@ -55,7 +55,7 @@ func (s *sender) run(ctx context.Context) (err error) {
 	}
 	a := s.subject.Alert
 	if a == nil || !a.Enabled && !s.claim.Delivery.Sample {
-		return s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryDisabled}, "")
+		return s.settle(ctx, s.discarded(meshhook.DeliveryDisabled), "")
 	}
 	if s.program, err = s.programs.get(*a); err != nil {
 		return s.giveUp(ctx, meshhook.DeliveryInternal, err.Error())
@@ -70,49 +70,63 @@ func (s *sender) run(ctx context.Context) (err error) {
 
 // prepare decides whether the message goes out, and when, and renders it.
 func (s *sender) prepare(ctx context.Context) (done bool, err error) {
-	a, d := s.subject.Alert, &s.claim.Delivery
-	if wait := s.notYet(); wait > 0 {
-		return true, s.store.ReleaseDelivery(ctx, s.claim, wait)
+	free := s.claim.Delivery.Sample || s.claim.Passed
+	if wait := s.notYet(); wait > 0 && !free {
+		return true, s.store.HoldDelivery(ctx, s.claim, wait)
 	}
 	told := s.told()
 	var said []string
-	wanted, err := s.program.Wanted(ctx, told)
-	if ctx.Err() != nil {
-		return true, ctx.Err()
-	}
-	if err != nil {
-		said = append(said, err.Error())
-	}
-	if !wanted && !d.Sample {
-		return true, s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryNarrowed}, "")
-	}
-	if a.Throttle > 0 && !d.Sample {
-		key, err := s.program.ThrottleKey(ctx, told)
-		if ctx.Err() != nil {
-			return true, ctx.Err()
-		}
-		if err != nil {
-			said = append(said, err.Error())
-		}
-		held, ok, err := s.store.Throttle(ctx, a.ID, d.ProjectID, key, a.Throttle.Std())
-		if err != nil {
+	if !free {
+		if said, done, err = s.narrow(ctx, told); done || err != nil {
 			return true, err
 		}
-		if !ok {
-			return true, s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: meshhook.DeliveryThrottled}, "")
-		}
-		d.Held, told.Delivery.Held = held, held
 	}
 	return s.render(ctx, told, said)
+}
+
+// narrow ends what the alert's `when` or its throttle keeps back. What of them failed
+// stands in said.
+func (s *sender) narrow(ctx context.Context, told *alert.Subject) (said []string, done bool, err error) {
+	a := s.subject.Alert
+	wanted, wrong := s.program.Wanted(ctx, told)
+	if ctx.Err() != nil {
+		return nil, true, ctx.Err()
+	}
+	if wrong != nil {
+		said = append(said, wrong.Error())
+	}
+	if !wanted {
+		return said, true, s.settle(ctx, s.discarded(meshhook.DeliveryNarrowed), "")
+	}
+	if a.Throttle == 0 {
+		return said, false, nil
+	}
+	key, wrong := s.program.ThrottleKey(ctx, told)
+	if ctx.Err() != nil {
+		return said, true, ctx.Err()
+	}
+	if wrong != nil {
+		said = append(said, wrong.Error())
+	}
+	refused := s.discarded(meshhook.DeliveryThrottled)
+	refused.Entry = s.entry(&refused, "")
+	ok, err := s.store.ThrottleDelivery(ctx, s.claim, key, a.Throttle.Std(), refused)
+	if err == nil && !ok {
+		s.ended(&refused)
+	}
+	told.Delivery.Held = s.claim.Delivery.Held
+	return said, !ok, err
+}
+
+// discarded is the end of a message that is not to be sent.
+func (s *sender) discarded(why meshhook.DeliveryReason) meshhook.DeliveryMove {
+	return meshhook.DeliveryMove{Status: meshhook.DeliveryDiscarded, Reason: why}
 }
 
 // notYet is how long the message waits before its first attempt: for the schedule, and
 // for the end of quiet hours.
 func (s *sender) notYet() time.Duration {
 	a, now := s.subject.Alert, s.now()
-	if s.claim.Delivery.Sample {
-		return 0
-	}
 	var wait time.Duration
 	if len(a.Schedule) > 0 {
 		wait = max(s.claim.Delivery.CreatedAt.Add(a.Schedule[0].Std()).Sub(now), 0)
@@ -134,6 +148,9 @@ func (s *sender) told() *alert.Subject {
 	}
 	if t.About != nil {
 		t.Host = alert.Host(s.subject.URL)
+	}
+	if c := s.claim.Circuit; c != nil {
+		t.Host, t.LastError = c.Host, c.Why()
 	}
 	if t.Delivery.Sample {
 		t.FillSample()
@@ -171,7 +188,9 @@ func (s *sender) render(ctx context.Context, told *alert.Subject, said []string)
 
 // send makes one attempt, if the host may be called now.
 func (s *sender) send(ctx context.Context) error {
-	if !s.enter(s.claim.Host) {
+	if !s.enter(ctx, s.claim.Host) {
+		// None to this host is taken before a call there has ended, which may be by now.
+		defer s.wakeFor(s.claim.Host)
 		return s.store.ReleaseDelivery(ctx, s.claim, 0)
 	}
 	defer s.leave(s.claim.Host)
@@ -179,7 +198,7 @@ func (s *sender) send(ctx context.Context) error {
 	if s.circuits != nil {
 		allowed, refused := s.circuits.Allow(ctx, s.claim.Delivery.ProjectID, s.claim.Delivery.Request.URL)
 		if refused != nil {
-			return s.store.ReleaseDelivery(ctx, s.claim, refused.Wait)
+			return s.withhold(ctx, refused)
 		}
 		report = allowed
 	}
@@ -202,4 +221,13 @@ func (s *sender) send(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return s.judge(ctx, attempt, left, reply, err)
+}
+
+// withhold keeps a message whose host must not be called now. It counts as no attempt,
+// but has an end.
+func (s *sender) withhold(ctx context.Context, refused *meshhook.CircuitRefusal) error {
+	if s.claim.Delivery.Sample || s.now().Sub(s.claim.Due) > alert.MaxWithheld(s.subject.Alert.Schedule) {
+		return s.giveUp(ctx, meshhook.DeliveryCircuitOpen, refused.Message())
+	}
+	return s.store.ReleaseDelivery(ctx, s.claim, refused.Wait)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/delivery"
 	"github.com/profullstack/meshhook/internal/egress"
+	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/pgtest"
 	"github.com/profullstack/meshhook/internal/postgres"
@@ -37,13 +38,14 @@ type house struct {
 	project  *postgres.Tenant
 	workflow meshhook.Workflow
 	raw      *pgx.Conn
+	url      string
 	owner    meshhook.ID
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	url := pgtest.URL(t)
-	h := &house{db: pgtest.Open(t, url), owner: meshhook.NewID()}
+	h := &house{db: pgtest.Open(t, url), url: url, owner: meshhook.NewID()}
 	h.project = pgtest.Project(t, h.db)
 	applied, err := h.project.Apply(t.Context(), "pay", "", meshhook.Version{Digest: "0", Source: "name: pay"})
 	require.NoError(t, err)
@@ -126,6 +128,19 @@ func (h *house) settle(t *testing.T, s *delivery.Stage) {
 		require.NoError(t, h.raw.QueryRow(t.Context(), `SELECT count(*) FROM deliveries WHERE status = 'pending' AND (next_at IS NULL OR next_at <= now())`).Scan(&due))
 		return due == 0
 	}, patience, 5*time.Millisecond)
+}
+
+// loop has the stage claim whenever its bell rings, until the function returned is called.
+func (h *house) loop(t *testing.T, s *delivery.Stage) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &loop.Loop{Name: "alerts", Bell: s.Bell().C(), Every: time.Minute, Work: s.Claim}
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = l.Run(ctx) })
+	return func() {
+		cancel()
+		ended.Wait()
+	}
 }
 
 // one is the only delivery there is.

@@ -26,16 +26,23 @@ const (
 	// many of them go to one host: one slow receiver never delays another.
 	concurrency = 256
 	perHost     = 16
+	// maxClaim is how many are taken at once.
+	maxClaim = 64
+	// placePatience is how long one waits for a place at its host before it is given
+	// back: where calls are answered soon, that is cheaper than to take it anew.
+	placePatience = 50 * time.Millisecond
 )
 
 // Store is what the stage asks of the database.
 type Store interface {
-	// ClaimDeliveries gives up to limit due deliveries to owner, none of them to a busy host.
-	ClaimDeliveries(ctx context.Context, owner meshhook.ID, limit int, busy [][]byte, lease time.Duration) ([]meshhook.DeliveryClaim, error)
+	// ClaimDeliveries gives due deliveries, as many as there is room for, to owner, and
+	// says of how many it took them.
+	ClaimDeliveries(ctx context.Context, owner meshhook.ID, room meshhook.DeliveryRoom, lease time.Duration) (claims []meshhook.DeliveryClaim, seen int, err error)
 	// DeliverySubject returns what is needed to send it.
 	DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (meshhook.DeliverySubject, error)
-	// Throttle tells whether a message with the key may go out in this window.
-	Throttle(ctx context.Context, alert, project meshhook.ID, key string, window time.Duration) (held int64, ok bool, err error)
+	// ThrottleDelivery decides, once and for all, whether a message with the key may go
+	// out in this window, and ends it as refused says if not.
+	ThrottleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, key string, window time.Duration, refused meshhook.DeliveryMove) (ok bool, err error)
 	// RenderedDelivery keeps what is to be sent.
 	RenderedDelivery(ctx context.Context, c *meshhook.DeliveryClaim) error
 	// BeginAttempt records that an attempt is about to be made.
@@ -44,6 +51,8 @@ type Store interface {
 	SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error
 	// ReleaseDelivery gives it back for later, without an attempt.
 	ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error
+	// HoldDelivery gives it back because its time has not come.
+	HoldDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error
 	// ExtendDeliveries renews the leases of those in hand.
 	ExtendDeliveries(ctx context.Context, owner meshhook.ID, ids []meshhook.ID, lease time.Duration) error
 	// ReleaseDeliveries gives back what owner still holds.
@@ -55,13 +64,16 @@ type Circuits interface {
 	Allow(ctx context.Context, project meshhook.ID, url string) (report func(meshhook.CallOutcome), refused *meshhook.CircuitRefusal)
 }
 
-// Outcome is the end of an attempt, for metrics.
+// Outcome is the end of an attempt, or that of a delivery, for metrics. An attempt that
+// ends its delivery makes two.
 type Outcome struct {
+	// Attempt tells that it is that of an attempt; what follows Reason is set then.
+	Attempt bool
 	// Status is the delivery's after it, Reason why it failed; "" when it did not.
 	Status meshhook.DeliveryStatus
 	Reason meshhook.DeliveryReason
 	// First tells that it was the first attempt, and Dispatch how long after the commit
-	// of what it tells of it left.
+	// of what it tells of, or the end of what held it back, it left.
 	First    bool
 	Dispatch time.Duration
 	// Took is how long the attempt took.
@@ -76,7 +88,7 @@ type Options struct {
 	Egress   *egress.Client
 	Circuits Circuits // nil allows all calls
 	Log      *slog.Logger
-	// Observe is told every attempt; nil for nobody.
+	// Observe is told every outcome; nil for nobody.
 	Observe func(Outcome)
 }
 
@@ -91,9 +103,12 @@ type Stage struct {
 	programs programs
 	wake     *loop.Bell
 
-	mu      sync.Mutex
-	held    map[meshhook.ID]context.CancelFunc
-	hosts   map[string]int // calls under way, by host key
+	mu    sync.Mutex
+	held  map[meshhook.ID]context.CancelFunc
+	hosts map[string]*gate // hosts that are called, by host key
+	// crowded tells that deliveries may wait for a place at a host: the end of any call
+	// has them looked for.
+	crowded bool
 	closing bool
 	sending sync.WaitGroup
 }
@@ -105,7 +120,7 @@ func New(o Options) *Stage {
 	}
 	return &Stage{
 		store: o.Store, owner: o.Owner, egress: o.Egress, circuits: o.Circuits, log: o.Log, observe: o.Observe,
-		wake: loop.NewBell(), held: map[meshhook.ID]context.CancelFunc{}, hosts: map[string]int{},
+		wake: loop.NewBell(), held: map[meshhook.ID]context.CancelFunc{}, hosts: map[string]*gate{},
 	}
 }
 
@@ -115,37 +130,42 @@ func (s *Stage) Bell() *loop.Bell { return s.wake }
 // Claim takes due deliveries, as many as there are free places, and sends each in a
 // goroutine of its own. It is the Work of a loop.
 func (s *Stage) Claim(ctx context.Context) (more bool, err error) {
-	limit, busy := s.room()
-	if limit == 0 {
+	room := s.room()
+	if room.Limit == 0 {
 		return false, nil // the end of one rings
 	}
 	defer s.sending.Done()
-	claims, err := s.store.ClaimDeliveries(ctx, s.owner, limit, busy, Lease)
+	claims, seen, err := s.store.ClaimDeliveries(ctx, s.owner, room, Lease)
 	if err != nil {
 		return false, err
+	}
+	if seen > len(claims) {
+		s.mu.Lock()
+		s.crowded = true // and the calls that were just taken have not ended
+		s.mu.Unlock()
 	}
 	for i := range claims {
 		s.take(ctx, &claims[i])
 	}
-	return len(claims) == limit, nil
+	return seen == room.Limit, nil
 }
 
-// room returns how many deliveries may be taken, and the hosts that may get none. At 0
-// nothing is; else the caller calls sending.Done.
-func (s *Stage) room() (limit int, busy [][]byte) {
+// room returns how many deliveries may be taken. With a Limit of 0 nothing is; else the
+// caller calls sending.Done.
+func (s *Stage) room() meshhook.DeliveryRoom {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit = min(concurrency-len(s.held), 64)
-	if s.closing || limit <= 0 {
-		return 0, nil
+	room := meshhook.DeliveryRoom{Limit: min(concurrency-len(s.held), maxClaim), PerHost: perHost}
+	if s.closing || room.Limit <= 0 {
+		return meshhook.DeliveryRoom{}
 	}
 	s.sending.Add(1)
-	for host, calls := range s.hosts {
-		if calls >= perHost {
-			busy = append(busy, []byte(host))
-		}
+	s.crowded = false
+	for host, g := range s.hosts {
+		s.crowded = s.crowded || g.users >= perHost
+		room.Hosts, room.Free = append(room.Hosts, []byte(host)), append(room.Free, max(perHost-g.users, 0))
 	}
-	return limit, busy
+	return room
 }
 
 func (s *Stage) take(ctx context.Context, c *meshhook.DeliveryClaim) {
@@ -170,31 +190,6 @@ func (s *Stage) drop(id meshhook.ID, cancel context.CancelFunc) {
 	delete(s.held, id)
 	s.mu.Unlock()
 	if full {
-		s.wake.Ring()
-	}
-}
-
-// enter takes a place for a call to the host; false when it has as many as it may.
-func (s *Stage) enter(host []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hosts[string(host)] >= perHost {
-		return false
-	}
-	s.hosts[string(host)]++
-	return true
-}
-
-// leave gives the place back, and lets those in that waited for it.
-func (s *Stage) leave(host []byte) {
-	s.mu.Lock()
-	s.hosts[string(host)]--
-	was := s.hosts[string(host)]
-	if was == 0 {
-		delete(s.hosts, string(host))
-	}
-	s.mu.Unlock()
-	if was == perHost-1 {
 		s.wake.Ring()
 	}
 }

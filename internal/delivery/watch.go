@@ -13,8 +13,8 @@ const overlap = time.Minute
 // Watched is what a Watch asks of the database.
 type Watched interface {
 	// TellOfDelayed writes the deliveries about runs that take too long, of those that
-	// became late since the moment given; zero is of all.
-	TellOfDelayed(ctx context.Context, since time.Time) (int, error)
+	// became late since the moment given; zero is of all. It returns the server's time.
+	TellOfDelayed(ctx context.Context, since time.Time) (now time.Time, count int, err error)
 	// TellOfAbsent writes the deliveries about expected events that have not come.
 	TellOfAbsent(ctx context.Context) (int, error)
 }
@@ -23,7 +23,7 @@ type Watched interface {
 // of loops; any number of daemons may watch, and each thing is told once.
 type Watch struct {
 	store Watched
-	// looked is when runs were looked at last; zero is never.
+	// looked is when runs were looked at last, by the server's clock; zero is never.
 	looked time.Time
 	forget atomic.Bool
 }
@@ -37,14 +37,15 @@ func (w *Watch) Forget() { w.forget.Store(true) }
 // Delayed looks for runs that take too long. Those that were late before are passed over:
 // thousands may sleep for months.
 func (w *Watch) Delayed(ctx context.Context) (more bool, err error) {
-	now, since := time.Now(), w.looked
+	since := w.looked
 	if w.forget.Swap(false) {
 		since = time.Time{}
 	}
 	if !since.IsZero() {
 		since = since.Add(-overlap)
 	}
-	if _, err := w.store.TellOfDelayed(ctx, since); err != nil {
+	now, _, err := w.store.TellOfDelayed(ctx, since)
+	if err != nil {
 		w.looked = time.Time{}
 		return false, err
 	}

@@ -130,12 +130,27 @@ type DeliveryClaim struct {
 	Fence int64
 	// Host tells hosts apart; nil until the delivery is rendered.
 	Host []byte
+	// Passed tells that neither its throttle nor quiet hours hold it back any more.
+	Passed bool
+	// Due is from when on it was to be sent.
+	Due time.Time
 	// Snapshot is the run as it was, where it has gone on since; nil otherwise.
 	Snapshot *Run
+	// Circuit is the one that opened, of which it tells; nil for all else.
+	Circuit *Circuit
 	// Now is the server's time when the delivery was claimed.
 	Now time.Time
 	// Unreadable is why what is recorded cannot be read; nil in all health.
 	Unreadable error
+}
+
+// DeliveryRoom is how many deliveries a daemon can take.
+type DeliveryRoom struct {
+	// Limit is for all, PerHost for those to one host that is not in Hosts.
+	Limit, PerHost int
+	// Hosts are those that calls go to already, and Free how many more each may get.
+	Hosts [][]byte
+	Free  []int
 }
 
 // DeliveryMove is what becomes of a delivery after an attempt, or without one.
@@ -202,8 +217,8 @@ type AlertStats struct {
 	// Delivered is the share that was delivered of what ended otherwise than discarded,
 	// from 0 to 1; nil when nothing ended.
 	Delivered *float64 `json:"delivered_share"`
-	// Dispatch is from the commit to the first attempt, Delivery to the answer that
-	// took it, in milliseconds.
+	// Dispatch is from the commit, or the end of what held it back, to the first
+	// attempt, Delivery to the answer that took it, in milliseconds.
 	Dispatch  Percentiles `json:"dispatch_ms"`
 	Delivery  Percentiles `json:"delivery_ms"`
 	OldestDue *time.Time  `json:"oldest_due,omitempty"`

@@ -95,12 +95,28 @@ func (t *Tenant) ChangeAlert(ctx context.Context, id meshhook.ID, change func(a 
 		if err := t.changeAlertSecrets(ctx, tx, before, a, secret); err != nil {
 			return err
 		}
+		if err := freeHeld(ctx, tx, id); err != nil {
+			return err
+		}
 		if a, err = t.alert(ctx, tx, id, ""); err != nil {
 			return err
 		}
 		return t.auditAlert(ctx, tx, meshhook.AuditAlertUpdated, before, a)
 	})
 	return a, err
+}
+
+// freeHeld has what an alert held back for quiet hours or its schedule judged anew: it
+// may have others now.
+func freeHeld(ctx context.Context, tx pgx.Tx, alert meshhook.ID) error {
+	_, err := tx.Exec(ctx, `
+		WITH held AS (
+			SELECT id FROM deliveries
+			 WHERE alert_id = $1 AND status = 'pending' AND lease_owner IS NULL AND request IS NULL AND next_at > now()
+			 ORDER BY id FOR UPDATE
+		)
+		UPDATE deliveries d SET next_at = now(), due_at = now() FROM held WHERE d.id = held.id`, alert)
+	return err
 }
 
 // auditAlert writes down what of an alert changed; of what may hold a secret that it

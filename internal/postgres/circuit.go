@@ -95,6 +95,7 @@ func (db *DB) OpenCircuit(ctx context.Context, c meshhook.Circuit, wait time.Dur
 	if err != nil {
 		return c, err
 	}
+	told := 0
 	err = db.inTx(ctx, "opening a circuit", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO circuits (id, project_id, key, host, failures, calls, reason, trips, retry_at)
@@ -109,6 +110,9 @@ func (db *DB) OpenCircuit(ctx context.Context, c meshhook.Circuit, wait time.Dur
 			if err := db.insertEntries(ctx, tx, circuitEntry(&c, meshhook.EntryCircuitOpened, c.Why())); err != nil {
 				return err
 			}
+			if told, err = db.tellOfCircuit(ctx, tx, &c); err != nil {
+				return err
+			}
 		}
 		stands, err = db.circuit(ctx, tx, `SELECT `+circuitColumns+` FROM circuits WHERE project_id = $1 AND key = $2`, c.ProjectID, circuitKey(c.Host))
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -118,6 +122,7 @@ func (db *DB) OpenCircuit(ctx context.Context, c meshhook.Circuit, wait time.Dur
 	})
 	if err == nil && stands.ID == c.ID {
 		db.Ring(BellCircuits, BellJournal)
+		db.ringFor(told > 0, BellDeliveries)
 	}
 	return stands, err
 }

@@ -104,8 +104,12 @@ func (t *Tenant) Redeliver(ctx context.Context, ids []meshhook.ID, since time.Ti
 		if len(ids) == 0 {
 			which, args = `status = 'exhausted' AND id >= $2`, []any{t.id, meshhook.FirstIDAt(since)}
 		}
+		// A person asked: neither throttle nor quiet hours hold it back, and its time begins anew.
 		tag, err := tx.Exec(ctx, `
-			UPDATE deliveries SET status = 'pending', reason = '', attempt = 0, next_at = now(), finished_at = NULL WHERE project_id = $1 AND `+which, args...)
+			WITH again AS (SELECT id FROM deliveries WHERE project_id = $1 AND `+which+` ORDER BY id FOR UPDATE)
+			UPDATE deliveries d
+			   SET status = 'pending', reason = '', attempt = 0, next_at = now(), due_at = now(), sent_at = NULL, finished_at = NULL, passed = true
+			  FROM again WHERE d.id = again.id`, args...)
 		if err != nil {
 			return err
 		}
@@ -158,8 +162,8 @@ func (t *Tenant) AlertStats(ctx context.Context, alert meshhook.ID, since time.T
 		}
 		return tx.QueryRow(ctx, `
 			WITH d AS (
-				SELECT attempt, 1000 * extract(epoch FROM sent_at - created_at)::float8 AS dispatch,
-				       CASE WHEN status = 'delivered' THEN 1000 * extract(epoch FROM finished_at - created_at)::float8 END AS delivery,
+				SELECT attempt, 1000 * extract(epoch FROM sent_at - due_at)::float8 AS dispatch,
+				       CASE WHEN status = 'delivered' THEN 1000 * extract(epoch FROM finished_at - due_at)::float8 END AS delivery,
 				       CASE WHEN status = 'pending' AND next_at <= now() THEN next_at END AS due
 				  FROM deliveries WHERE project_id = $1 AND ($2::uuid IS NULL OR alert_id = $2) AND id >= $3 AND NOT sample
 			)

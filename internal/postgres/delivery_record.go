@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -15,40 +14,48 @@ import (
 // next one is, or the end, with its journal entry, and what is to be told of that, in one
 // transaction. CodeLeaseLost when the delivery is in other hands.
 func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
-	err := db.inTx(ctx, "recording the delivery", func(tx pgx.Tx) error {
-		err := changeDelivery(ctx, tx, c, `
-			UPDATE deliveries SET status = $3, reason = $4, lease_owner = NULL, lease_until = NULL,
-			       next_at = CASE WHEN $3 = 'pending' THEN now() + $5::interval END, finished_at = CASE WHEN $3 <> 'pending' THEN now() END`,
-			m.Status, m.Reason, m.Wait)
-		if err != nil {
-			return err
-		}
-		if m.Attempt != nil {
-			if err := db.endAttempt(ctx, tx, m.Attempt); err != nil {
-				return err
-			}
-		}
-		if m.Disable {
-			if err := disableAlert(ctx, tx, &c.Delivery, m.Reason); err != nil {
-				return err
-			}
-		}
-		if m.Status == meshhook.DeliveryExhausted || m.Disable {
-			if err := tellOfAlerts(ctx, tx, &c.Delivery, meshhook.OnExhausted); err != nil {
-				return err
-			}
-		}
-		if m.Entry.Kind == "" {
-			return nil
-		}
-		return db.insertEntries(ctx, tx, m.Entry)
-	})
+	err := db.inTx(ctx, "recording the delivery", func(tx pgx.Tx) error { return db.settleDelivery(ctx, tx, c, m) })
 	if err == nil {
-		db.Ring(BellJournal)
-		db.ringFor(m.Status == meshhook.DeliveryExhausted || m.Disable, BellDeliveries)
-		db.ringFor(m.Disable, BellConfig)
+		db.ringSettled(m)
 	}
 	return err
+}
+
+func (db *DB) settleDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
+	err := changeDelivery(ctx, tx, c, `
+		UPDATE deliveries SET status = $3, reason = $4, lease_owner = NULL, lease_until = NULL,
+		       next_at = CASE WHEN $3 = 'pending' THEN now() + $5::interval END, finished_at = CASE WHEN $3 <> 'pending' THEN now() END`,
+		m.Status, m.Reason, m.Wait)
+	if err != nil {
+		return err
+	}
+	if m.Attempt != nil {
+		if err := db.endAttempt(ctx, tx, m.Attempt); err != nil {
+			return err
+		}
+	}
+	if m.Disable {
+		if err := disableAlert(ctx, tx, &c.Delivery, m.Reason); err != nil {
+			return err
+		}
+	}
+	// Whoever tries an alert is looking on.
+	if m.Status == meshhook.DeliveryExhausted && !c.Delivery.Sample || m.Disable {
+		if err := tellOfAlerts(ctx, tx, &c.Delivery, meshhook.OnExhausted); err != nil {
+			return err
+		}
+	}
+	if m.Entry.Kind == "" {
+		return nil
+	}
+	return db.insertEntries(ctx, tx, m.Entry)
+}
+
+// ringSettled rings for what a move has brought, after its commit.
+func (db *DB) ringSettled(m meshhook.DeliveryMove) {
+	db.Ring(BellJournal)
+	db.ringFor(m.Status == meshhook.DeliveryExhausted || m.Disable, BellDeliveries)
+	db.ringFor(m.Disable, BellConfig)
 }
 
 func (db *DB) endAttempt(ctx context.Context, tx pgx.Tx, a *meshhook.AlertAttempt) error {
@@ -94,12 +101,19 @@ func (db *DB) ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wa
 		UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval`, wait)
 }
 
+// HoldDelivery gives a delivery back whose time has not come: for its schedule, or for
+// quiet hours. It is due when the wait is over.
+func (db *DB) HoldDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error {
+	return db.onDelivery(ctx, c, "holding the delivery back", `
+		UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval, due_at = now() + $3::interval`, wait)
+}
+
 // ExtendDeliveries renews the leases of the deliveries that owner holds.
 func (db *DB) ExtendDeliveries(ctx context.Context, owner meshhook.ID, ids []meshhook.ID, lease time.Duration) error {
 	return db.inTx(ctx, "extending the leases of deliveries", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			UPDATE deliveries d SET lease_until = now() + $3::interval FROM unnest($2::uuid[]) AS u (id)
-			 WHERE d.id = u.id AND d.lease_owner = $1`, owner, ids, lease)
+			WITH held AS (SELECT id FROM deliveries WHERE id = ANY ($2) AND lease_owner = $1 ORDER BY id FOR UPDATE) -- as all who lock several
+			UPDATE deliveries d SET lease_until = now() + $3::interval FROM held WHERE d.id = held.id`, owner, ids, lease)
 		return err
 	})
 }
@@ -113,7 +127,7 @@ func (db *DB) RecoverDeliveries(ctx context.Context, limit int) (int, error) {
 
 // ReleaseDeliveries gives back what owner still holds: it stops.
 func (db *DB) ReleaseDeliveries(ctx context.Context, owner meshhook.ID) (int, error) {
-	return db.returnDeliveries(ctx, `SELECT id FROM deliveries WHERE lease_owner = $1 FOR UPDATE`, owner)
+	return db.returnDeliveries(ctx, `SELECT id FROM deliveries WHERE lease_owner = $1 ORDER BY id FOR UPDATE`, owner)
 }
 
 func (db *DB) returnDeliveries(ctx context.Context, which string, arg any) (count int, err error) {
@@ -133,29 +147,4 @@ func (db *DB) returnDeliveries(ctx context.Context, which string, arg any) (coun
 		db.Ring(BellDeliveries)
 	}
 	return count, err
-}
-
-// Throttle tells whether a message may go out: at most one in the window for each key.
-// If so, held is how many were held back since the last; otherwise this one counts as
-// held back.
-func (db *DB) Throttle(ctx context.Context, alert, project meshhook.ID, key string, window time.Duration) (held int64, ok bool, err error) {
-	sum := sha256.Sum256([]byte(key))
-	err = db.inTx(ctx, "counting alerts", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO alert_states (alert_id, kind, key, project_id, at) VALUES ($1, 'throttle', $2, $3, '-infinity') ON CONFLICT DO NOTHING`, alert, sum[:16], project)
-		if err != nil {
-			return err
-		}
-		err = tx.QueryRow(ctx, `
-			SELECT held, at <= now() - $3::interval FROM alert_states WHERE alert_id = $1 AND kind = 'throttle' AND key = $2 FOR UPDATE`,
-			alert, sum[:16], window).Scan(&held, &ok)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			UPDATE alert_states SET at = CASE WHEN $3 THEN now() ELSE at END, held = CASE WHEN $3 THEN 0 ELSE held + 1 END
-			 WHERE alert_id = $1 AND kind = 'throttle' AND key = $2`, alert, sum[:16], ok)
-		return err
-	})
-	return held, ok, err
 }

@@ -75,6 +75,10 @@ func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshh
 	if err != nil {
 		return err
 	}
+	// Read after the run: who tries it again has kept how it was before that can be seen.
+	if err := t.addSnapshot(ctx, c); err != nil {
+		return err
+	}
 	if was := c.Snapshot; was != nil {
 		run.Status, run.Attempt, run.StartedAt, run.FinishedAt, run.Output, run.Error = was.Status, was.Attempt, was.StartedAt, was.FinishedAt, was.Output, was.Error
 	}
@@ -90,6 +94,22 @@ func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshh
 		s.Event = &event
 	}
 	return err
+}
+
+// addSnapshot adds how the run was, where that was kept after the delivery was claimed.
+func (t *Tenant) addSnapshot(ctx context.Context, c *meshhook.DeliveryClaim) error {
+	if c.Snapshot != nil {
+		return nil
+	}
+	var sealed []byte
+	err := t.inTx(ctx, "reading the run as it was", func(tx pgx.Tx) error {
+		return notFound(tx.QueryRow(ctx, `SELECT snapshot FROM deliveries WHERE id = $1`, c.Delivery.ID).Scan(&sealed), "delivery %s is gone", c.Delivery.ID)
+	})
+	if err != nil || sealed == nil {
+		return err
+	}
+	c.Snapshot = &meshhook.Run{}
+	return t.db.openJSON("deliveries.snapshot", c.Delivery.ID, sealed, c.Snapshot)
 }
 
 // addAbout adds the delivery that an alert about alerts is about, and why it failed.
@@ -120,7 +140,7 @@ func (t *Tenant) name(ctx context.Context) (name string, err error) {
 // freezeAlerts keeps, for the alerts about a run that are still to be rendered, how the
 // run was before it is tried again.
 func (t *Tenant) freezeAlerts(ctx context.Context, tx pgx.Tx, run meshhook.Run) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM deliveries WHERE run_id = $1 AND status = 'pending' AND request IS NULL AND snapshot IS NULL FOR UPDATE`, run.ID)
+	rows, err := tx.Query(ctx, `SELECT id FROM deliveries WHERE run_id = $1 AND status = 'pending' AND request IS NULL AND snapshot IS NULL ORDER BY id FOR UPDATE`, run.ID)
 	if err != nil {
 		return err
 	}

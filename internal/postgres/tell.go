@@ -15,22 +15,31 @@ import (
 // decided when it is sent.
 //
 // `recovered` remembers that a workflow failed, for each alert that wants to know.
+//
+// States are locked in the order of their keys, since others do the same.
 const tellOfRuns = `
 	WITH told AS (
 		SELECT u.condition, r.id, r.project_id, r.workflow_id, r.workflow, r.attempt
-		  FROM unnest($1::uuid[], $2::text[]) AS u (id, condition)
-		  JOIN runs r ON r.id = u.id AND r.xmin = pg_current_xact_id()::xid
+		  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS u (id, fence, condition)
+		  JOIN runs r ON r.id = u.id AND (u.fence IS NULL OR r.fence = u.fence) AND r.xmin = pg_current_xact_id()::xid
 	), failing AS (
 		INSERT INTO alert_states (alert_id, kind, key, project_id, at)
 		SELECT DISTINCT a.id, 'failing', uuid_send(t.workflow_id), a.project_id, now()
 		  FROM told t JOIN alert_configs a ON a.project_id = t.project_id AND (a.workflow_id IS NULL OR a.workflow_id = t.workflow_id)
 		 WHERE t.condition = 'failed' AND 'recovered' = ANY (a.conditions)
+		 ORDER BY 1, 3
 		ON CONFLICT DO NOTHING
+	), failed AS (
+		SELECT s.alert_id, s.key, a.enabled AND 'recovered' = ANY (a.conditions) AND (a.workflow_id IS NULL OR a.workflow_id = t.workflow_id) AS wanted,
+		       t.id, t.project_id, t.workflow_id, t.workflow, t.attempt
+		  FROM told t JOIN alert_configs a ON a.project_id = t.project_id
+		  JOIN alert_states s ON s.alert_id = a.id AND s.kind = 'failing' AND s.key = uuid_send(t.workflow_id)
+		 WHERE t.condition = 'succeeded'
+		 ORDER BY s.alert_id, s.key FOR UPDATE OF s
 	), recovered AS (
-		DELETE FROM alert_states s USING told t, alert_configs a
-		 WHERE t.condition = 'succeeded' AND s.kind = 'failing' AND s.key = uuid_send(t.workflow_id)
-		   AND a.id = s.alert_id AND a.project_id = t.project_id
-		RETURNING s.alert_id, a.enabled, t.id, t.project_id, t.workflow_id, t.workflow, t.attempt
+		DELETE FROM alert_states s USING failed f
+		 WHERE s.alert_id = f.alert_id AND s.kind = 'failing' AND s.key = f.key
+		RETURNING f.*
 	)
 	INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, next_at)
 	SELECT meshhook_id(), t.project_id, a.id, 'run.' || t.condition, 'pending', t.id, t.attempt, t.workflow_id, t.workflow, now()
@@ -38,29 +47,31 @@ const tellOfRuns = `
 	       AND (a.workflow_id IS NULL OR a.workflow_id = t.workflow_id)
 	UNION ALL
 	SELECT meshhook_id(), project_id, alert_id, 'run.recovered', 'pending', id, attempt, workflow_id, workflow, now()
-	  FROM recovered WHERE enabled`
+	  FROM recovered WHERE wanted`
 
-// tellings collects what is to be told of runs.
+// tellings collects what is to be told of runs. A fence holds each to the hands that
+// made the move; nil is whoever changed the run.
 type tellings struct {
 	runs       []meshhook.ID
+	fences     []*int64
 	conditions []string
 }
 
-func (l *tellings) add(run meshhook.ID, c meshhook.Condition) {
-	l.runs, l.conditions = append(l.runs, run), append(l.conditions, string(c))
+func (l *tellings) add(run meshhook.ID, fence *int64, c meshhook.Condition) {
+	l.runs, l.fences, l.conditions = append(l.runs, run), append(l.fences, fence), append(l.conditions, string(c))
 }
 
 // of adds what a move is told of: the end of a run, and an approval that begins to wait.
 func (l *tellings) of(m *moveRow) {
 	switch m.Status {
 	case meshhook.RunSucceeded:
-		l.add(m.RunID, meshhook.OnSucceeded)
+		l.add(m.RunID, &m.Fence, meshhook.OnSucceeded)
 	case meshhook.RunFailed:
-		l.add(m.RunID, meshhook.OnFailed)
+		l.add(m.RunID, &m.Fence, meshhook.OnFailed)
 	}
 	for i := range m.Steps {
 		if s := &m.Steps[i]; s.Kind == "approval" && s.Status == meshhook.StepWaiting {
-			l.add(m.RunID, meshhook.OnWaiting)
+			l.add(m.RunID, &m.Fence, meshhook.OnWaiting)
 			return
 		}
 	}
@@ -69,16 +80,20 @@ func (l *tellings) of(m *moveRow) {
 // tell writes the deliveries that a change of a run by a person asks for; the caller
 // rings BellDeliveries after the commit.
 func (t *Tenant) tell(ctx context.Context, tx pgx.Tx, run meshhook.ID, c meshhook.Condition) error {
-	_, err := tx.Exec(ctx, tellOfRuns, []meshhook.ID{run}, []string{string(c)})
+	_, err := tx.Exec(ctx, tellOfRuns, []meshhook.ID{run}, []*int64{nil}, []string{string(c)})
 	return err
 }
 
 // TellOfDelayed writes the deliveries of alerts about runs that take too long: of runs
 // that became late since the moment given, or of all when it is zero. Each is told once
-// for each attempt of the run; one that was tried again counts from its new start. It
-// returns how many were written.
-func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (count int, err error) {
+// for each attempt of the run; one that was tried again counts from its new start, and
+// from when it was asked for until it has one. It returns the server's time, from
+// which the next look goes on, and how many were written.
+func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (now time.Time, count int, err error) {
 	err = db.inTx(ctx, "looking for delayed runs", func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `
 			WITH watch AS (
 				SELECT a.id AS alert_id, a.project_id, w.id AS workflow_id, make_interval(secs => a.delay_threshold_ms / 1000.0) AS threshold
@@ -92,7 +107,7 @@ func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (count int, er
 				UNION ALL
 				SELECT w.alert_id, w.project_id, r.id, r.attempt, r.workflow_id, r.workflow
 				  FROM watch w JOIN runs r ON r.workflow_id = w.workflow_id AND r.finished_at IS NULL AND r.attempt > 1
-				   AND r.started_at < now() - w.threshold
+				   AND coalesce(r.started_at, r.wake_at) < now() - w.threshold
 			), new AS (
 				INSERT INTO alert_states (alert_id, kind, key, project_id, at)
 				SELECT alert_id, 'delayed', uuid_send(id) || int4send(attempt), project_id, now() FROM late
@@ -107,7 +122,7 @@ func (db *DB) TellOfDelayed(ctx context.Context, since time.Time) (count int, er
 	if count > 0 && err == nil {
 		db.Ring(BellDeliveries)
 	}
-	return count, err
+	return now, count, err
 }
 
 // TellOfAbsent writes the deliveries of alerts about webhooks whose expected event has
@@ -135,4 +150,51 @@ func (db *DB) TellOfAbsent(ctx context.Context) (count int, err error) {
 		db.Ring(BellDeliveries)
 	}
 	return count, err
+}
+
+// tellOfCircuit writes the deliveries of alerts that want to know that a receiver has
+// failed too often, once for each opening, and returns how many. A host is a receiver
+// while an alert waits to go there that is not itself about alerts: those are told of
+// nothing that they cannot deliver themselves.
+func (db *DB) tellOfCircuit(ctx context.Context, tx pgx.Tx, c *meshhook.Circuit) (count int, err error) {
+	rows, err := tx.Query(ctx, `
+		SELECT a.id FROM alert_configs a
+		 WHERE a.project_id = $1 AND a.enabled AND 'circuit_open' = ANY (a.conditions)
+		   AND EXISTS (SELECT FROM deliveries d JOIN alert_configs o ON o.id = d.alert_id
+		                WHERE d.project_id = $1 AND d.host = $2 AND d.status = 'pending' AND NOT d.sample AND NOT o.conditions && '{exhausted,circuit_open}')`,
+		c.ProjectID, circuitKey(c.Host))
+	if err != nil {
+		return 0, err
+	}
+	alerts, err := pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+	if err != nil {
+		return 0, err
+	}
+	for _, alert := range alerts {
+		id := meshhook.NewID()
+		sealed, err := db.sealJSON("deliveries.circuit", id, c)
+		if err != nil {
+			return 0, err
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO deliveries (id, project_id, alert_id, type, status, circuit, next_at) VALUES ($1, $2, $3, $4, 'pending', $5, now())`,
+			id, c.ProjectID, alert, meshhook.OnCircuitOpen.Type(), sealed)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(alerts), nil
+}
+
+// AlertQueue returns how many alerts of all projects are still to be sent, and how long
+// the oldest that is due has been waiting; 0 when none is.
+func (db *DB) AlertQueue(ctx context.Context) (pending int64, oldest time.Duration, err error) {
+	err = db.inTx(ctx, "counting alerts", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
+			SELECT (SELECT count(*) FROM deliveries WHERE status = 'pending' AND lease_owner IS NULL)
+			     + (SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL),
+			       coalesce((SELECT greatest(now() - next_at, '0') FROM deliveries WHERE status = 'pending' AND lease_owner IS NULL ORDER BY next_at, id LIMIT 1), '0')`).
+			Scan(&pending, &oldest)
+	})
+	return pending, oldest, err
 }
