@@ -46,6 +46,7 @@ func TestEnsurePartitionsRaces(t *testing.T) {
 	}
 	// Weeks begin on Mondays. A week ahead is covered from every moment on.
 	require.Equal(t, []string{
+		"alert_logs_20310505", "alert_logs_20310512", "deliveries_20310505", "deliveries_20310512",
 		"events_20310505", "events_20310512",
 		"journal_20310507", "journal_20310508", "journal_20310509", "journal_20310510", "journal_20310511", "journal_20310512", "journal_20310513", "journal_20310514",
 		"run_steps_20310505", "run_steps_20310512",

@@ -53,7 +53,10 @@ func TestExpireDropsWhatIsOver(t *testing.T) {
 
 	dropped, err := h.db.Expire(ctx, time.Now(), retention)
 	require.NoError(t, err)
-	require.Equal(t, []string{"run_steps_20200106", "run_steps_20200113", "runs_20200106", "runs_20200113", "events_20200106"}, weeks(dropped))
+	require.Equal(t, []string{
+		"alert_logs_20200106", "alert_logs_20200113", "alert_logs_20200120", "deliveries_20200106", "deliveries_20200113", "deliveries_20200120",
+		"run_steps_20200106", "run_steps_20200113", "runs_20200106", "runs_20200113", "events_20200106",
+	}, weeks(dropped))
 	require.Contains(t, dropped, "journal_20200106")
 
 	_, err = h.project.Event(ctx, over.Event.ID)
@@ -98,7 +101,7 @@ func TestExpireKeepsASliceToItsEnd(t *testing.T) {
 	require.Len(t, dropped, 7, "the journal is kept for a shorter time, and cut by days")
 	dropped, err = h.db.Expire(ctx, end.Add(time.Millisecond), retention)
 	require.NoError(t, err)
-	require.Equal(t, []string{"run_steps_20200106", "runs_20200106", "events_20200106"}, dropped)
+	require.Equal(t, []string{"alert_logs_20200106", "deliveries_20200106", "run_steps_20200106", "runs_20200106", "events_20200106"}, dropped)
 }
 
 func TestExpireRejectedEventsAndDedupKeys(t *testing.T) {

@@ -24,6 +24,7 @@ type victim struct {
 	event, run meshhook.ID
 	failed     meshhook.ID
 	alert      meshhook.Alert
+	delivery   meshhook.ID // it was given up
 }
 
 func newVictim(t *testing.T) victim {
@@ -57,11 +58,11 @@ func (v *victim) settleAlert(t *testing.T) {
 	t.Helper()
 	v.alert = v.createAlert(t, v.fullAlert(), "mine")
 	v.system(t, `INSERT INTO alert_states (alert_id, kind, key, project_id, at) VALUES ($1, 'throttle', 'key', $2, now())`, v.alert.ID, v.project.ID())
-	delivery := meshhook.NewID()
-	v.system(t, `INSERT INTO deliveries (id, project_id, alert_id, type, status, next_at) VALUES ($1, $2, $3, 'run.failed', 'pending', now())`,
-		delivery, v.project.ID(), v.alert.ID)
+	v.delivery = meshhook.NewID()
+	v.system(t, `INSERT INTO deliveries (id, project_id, alert_id, type, status, attempt, finished_at) VALUES ($1, $2, $3, 'run.failed', 'exhausted', 1, now())`,
+		v.delivery, v.project.ID(), v.alert.ID)
 	v.system(t, `INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt) VALUES ($1, $2, $3, $4, 1)`,
-		meshhook.NewID(), v.project.ID(), delivery, v.alert.ID)
+		meshhook.NewID(), v.project.ID(), v.delivery, v.alert.ID)
 }
 
 // everything is all that the database holds of the victim's project.
@@ -243,6 +244,43 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		secrets, err := intruder.project.AlertSecrets(t.Context(), v.alert.ID)
 		require.NoError(t, err)
 		require.Empty(t, secrets)
+	},
+	"Deliveries": func(t *testing.T, intruder house, v victim) {
+		for _, filter := range []meshhook.DeliveryFilter{{}, {Alert: v.alert.ID}, {Run: v.run}} {
+			list, err := intruder.project.Deliveries(t.Context(), filter)
+			require.NoError(t, err)
+			require.Empty(t, list)
+		}
+	},
+	"Delivery": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.Delivery(t.Context(), v.delivery)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"Attempts": func(t *testing.T, intruder house, v victim) {
+		for _, filter := range []meshhook.AttemptFilter{{}, {Alert: v.alert.ID}, {Delivery: v.delivery}} {
+			list, err := intruder.project.Attempts(t.Context(), filter)
+			require.NoError(t, err)
+			require.Empty(t, list)
+		}
+	},
+	"Redeliver": func(t *testing.T, intruder house, v victim) {
+		for _, ids := range [][]meshhook.ID{nil, {v.delivery}} {
+			count, err := intruder.project.Redeliver(t.Context(), ids, time.Time{})
+			require.NoError(t, err)
+			require.Zero(t, count)
+		}
+	},
+	"SampleDelivery": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.SampleDelivery(t.Context(), v.alert.ID)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
+	"AlertStats": func(t *testing.T, intruder house, v victim) {
+		for _, id := range []meshhook.ID{{}, v.alert.ID} {
+			stats, err := intruder.project.AlertStats(t.Context(), id, time.Time{})
+			require.NoError(t, err)
+			require.Empty(t, stats.Counts)
+			require.Zero(t, stats.Attempts)
+		}
 	},
 	"Event": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.Event(t.Context(), v.event)
