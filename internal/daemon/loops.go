@@ -58,6 +58,7 @@ func (d *Daemon) loops() []*loop.Loop {
 			&loop.Loop{Name: "leases", Bell: d.bell(postgres.BellControl).C(), Every: poll, Work: d.engine.Heartbeat},
 			&loop.Loop{Name: "alerts", Bell: d.alerts.Bell().C(), Every: poll, Work: d.alerts.Claim},
 			&loop.Loop{Name: "alert leases", Every: delivery.Lease / 5, Work: d.alerts.Heartbeat},
+			&loop.Loop{Name: "alert queue", Every: 5 * poll, Work: once(d.measureQueue)},
 			&loop.Loop{Name: "delayed runs", Every: poll / 5, Work: d.watch.Delayed},
 			&loop.Loop{Name: "absent events", Every: poll, Work: d.watch.Absent},
 			&loop.Loop{Name: "circuits", Bell: d.bell(postgres.BellCircuits).C(), Every: poll, Work: d.circuits.Refresh},

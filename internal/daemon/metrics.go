@@ -6,7 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/profullstack/meshhook/internal/delivery"
 	"github.com/profullstack/meshhook/internal/engine"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -25,9 +24,7 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	schemas  prometheus.Counter
 	circuits *prometheus.CounterVec
-	attempts *prometheus.CounterVec
-	dispatch prometheus.Histogram
-	attempt  prometheus.Histogram
+	alerts   alertMetrics
 	// limitFailures is what the database could not keep of rate limits.
 	limitFailures prometheus.Counter
 }
@@ -63,24 +60,16 @@ func newMetrics() *metrics {
 		circuits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "meshhook_circuit_transitions_total", Help: "Turns of circuits that this daemon made, by the state after them.",
 		}, []string{"to"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "meshhook_alert_attempts_total", Help: "Attempts to deliver an alert, by the delivery's status after them and why they failed.",
-		}, []string{"status", "reason"}),
-		dispatch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "meshhook_alert_dispatch_seconds", Help: "Time from the commit of what an alert tells of to its first attempt.", Buckets: buckets,
-		}),
-		attempt: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "meshhook_alert_attempt_seconds", Help: "Time of one attempt to deliver an alert.", Buckets: buckets,
-		}),
 		limitFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "meshhook_limit_failures_total", Help: "Requests counted against a rate limit by this daemon alone, since the database could not.",
 		}),
 	}
-	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas, m.circuits, m.limitFailures, m.attempts, m.dispatch, m.attempt,
+	m.registry.MustRegister(m.events, m.answers, m.runs, m.runTime, m.steps, m.stepTime, m.failures, m.schemas, m.circuits, m.limitFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, state := range meshhook.CircuitStates() {
 		m.circuits.WithLabelValues(string(state)) // shown before the first one, so that rates see it
 	}
+	m.alerts = newAlertMetrics(m.registry, buckets)
 	return m
 }
 
@@ -113,14 +102,6 @@ func (m *metrics) run(o engine.Outcome) {
 	}
 	m.steps.WithLabelValues(o.Step, o.Status).Inc()
 	m.stepTime.WithLabelValues(o.Step).Observe(o.Duration.Seconds())
-}
-
-func (m *metrics) alert(o delivery.Outcome) {
-	m.attempts.WithLabelValues(string(o.Status), string(o.Reason)).Inc()
-	m.attempt.Observe(o.Took.Seconds())
-	if o.First {
-		m.dispatch.Observe(o.Dispatch.Seconds())
-	}
 }
 
 func (m *metrics) loopFailed(name string) func(error) {
