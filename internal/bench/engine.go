@@ -214,13 +214,14 @@ func (h *house) drain(ctx context.Context, profile string) error {
 	return nil
 }
 
-// idle waits until no run is left to be driven.
+// idle waits until no run is left to be driven, and no alert to be sent.
 func (h *house) idle(ctx context.Context) error {
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
 	for busy := true; ; {
 		err := h.pool.QueryRow(ctx, `
-			SELECT EXISTS (SELECT FROM runs WHERE status IN ('queued', 'waiting')) OR EXISTS (SELECT FROM runs WHERE status = 'running')`).Scan(&busy)
+			SELECT EXISTS (SELECT FROM runs WHERE status IN ('queued', 'waiting')) OR EXISTS (SELECT FROM runs WHERE status = 'running')
+			    OR EXISTS (SELECT FROM deliveries WHERE status = 'pending')`).Scan(&busy)
 		if err != nil || !busy {
 			return err
 		}

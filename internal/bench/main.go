@@ -29,7 +29,7 @@ type options struct {
 	connections int
 	seconds     time.Duration
 	profile     string
-	// only is "ingress" or "runs"; "" measures both.
+	// only is "ingress", "runs" or "alerts"; "" measures all.
 	only string
 	// stored is how many ended runs the large history has.
 	stored int
@@ -45,9 +45,9 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 64, "connections of the load generator")
 	flag.DurationVar(&o.seconds, "time", 10*time.Second, "length of each measurement")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the daemon under full load to this `file`")
-	flag.Func("only", "measure only `what` (ingress or runs)", func(what string) error {
-		if what != "ingress" && what != "runs" {
-			return errors.New("only ingress or runs can be measured alone")
+	flag.Func("only", "measure only `what` (ingress, runs or alerts)", func(what string) error {
+		if what != "ingress" && what != "runs" && what != "alerts" {
+			return errors.New("only ingress, runs or alerts can be measured alone")
 		}
 		o.only = what
 		return nil
@@ -119,6 +119,9 @@ func measure(ctx context.Context, o options, s *server, out io.Writer) error {
 	arrivals := newArrivals()
 	sink := httptest.NewServer(arrivals)
 	defer sink.Close()
+	if o.only == "alerts" {
+		return measureAlerts(ctx, o, s, sink.URL, out)
+	}
 	if o.only != "runs" {
 		bare, err := measureBare(ctx, o)
 		if err != nil {
@@ -132,5 +135,8 @@ func measure(ctx context.Context, o options, s *server, out io.Writer) error {
 	if o.only == "ingress" {
 		return nil
 	}
-	return measureEngine(ctx, o, s, inserts, sink.URL, arrivals, out)
+	if err := measureEngine(ctx, o, s, inserts, sink.URL, arrivals, out); err != nil || o.only == "runs" {
+		return err
+	}
+	return measureAlerts(ctx, o, s, sink.URL, out)
 }
