@@ -74,6 +74,11 @@ func (s *sender) prepare(ctx context.Context) (done bool, err error) {
 	if wait := s.notYet(); wait > 0 && !free {
 		return true, s.store.HoldDelivery(ctx, s.claim, wait)
 	}
+	if names, all := s.program.Secrets(); all || len(names) > 0 {
+		if s.subject.Vault, err = s.store.SecretValues(ctx, s.claim.Delivery.ProjectID); err != nil {
+			return true, err
+		}
+	}
 	told := s.told()
 	var said []string
 	if !free {
@@ -182,8 +187,8 @@ func (s *sender) render(ctx context.Context, told *alert.Subject, said []string)
 		request.Fallback += text
 	}
 	s.claim.Delivery.Request = &request
-	s.claim.Host = hostKey(request.URL)
-	return false, s.store.RenderedDelivery(ctx, s.claim)
+	s.claim.Host, s.claim.Unkept = hostKey(request.URL), true
+	return false, nil
 }
 
 // send makes one attempt, if the host may be called now.

@@ -20,13 +20,13 @@ import (
 	"github.com/profullstack/meshhook/internal/postgres"
 )
 
-// unfinished is a store whose daemon dies between the throttle and the rendering.
+// unfinished is a store whose daemon dies between the throttle and the first attempt.
 type unfinished struct {
 	*postgres.DB
 	died chan struct{}
 }
 
-func (u unfinished) RenderedDelivery(context.Context, *meshhook.DeliveryClaim) error {
+func (u unfinished) BeginAttempt(context.Context, *meshhook.DeliveryClaim, meshhook.AlertAttempt) error {
 	u.died <- struct{}{}
 	return errors.New("killed")
 }

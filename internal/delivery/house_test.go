@@ -125,7 +125,7 @@ func (h *house) settle(t *testing.T, s *delivery.Stage) {
 		_, err := s.Claim(t.Context())
 		require.NoError(t, err)
 		var due int
-		require.NoError(t, h.raw.QueryRow(t.Context(), `SELECT count(*) FROM deliveries WHERE status = 'pending' AND (next_at IS NULL OR next_at <= now())`).Scan(&due))
+		require.NoError(t, h.raw.QueryRow(t.Context(), `SELECT count(*) FROM deliveries WHERE status = 'pending' AND (next_at IS NULL OR next_at <= clock_timestamp())`).Scan(&due))
 		return due == 0
 	}, patience, 5*time.Millisecond)
 }

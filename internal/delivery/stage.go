@@ -43,13 +43,13 @@ type Store interface {
 	// ThrottleDelivery decides, once and for all, whether a message with the key may go
 	// out in this window, and ends it as refused says if not.
 	ThrottleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, key string, window time.Duration, refused meshhook.DeliveryMove) (ok bool, err error)
-	// RenderedDelivery keeps what is to be sent.
-	RenderedDelivery(ctx context.Context, c *meshhook.DeliveryClaim) error
-	// BeginAttempt records that an attempt is about to be made.
+	// SecretValues returns the project's vault.
+	SecretValues(ctx context.Context, project meshhook.ID) (map[string]meshhook.Secret, error)
+	// BeginAttempt records that an attempt is about to be made, and what is sent.
 	BeginAttempt(ctx context.Context, c *meshhook.DeliveryClaim, a meshhook.AlertAttempt) error
 	// SettleDelivery records what became of it.
 	SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error
-	// ReleaseDelivery gives it back for later, without an attempt.
+	// ReleaseDelivery gives it back for later, without an attempt, and keeps what is to be sent.
 	ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error
 	// HoldDelivery gives it back because its time has not come.
 	HoldDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error

@@ -128,6 +128,8 @@ type DeliveryClaim struct {
 	Delivery Delivery
 	// Fence grows with every claim; a write with an older fence is refused.
 	Fence int64
+	// Unkept tells that what is to be sent was rendered, but is not stored yet.
+	Unkept bool
 	// Host tells hosts apart; nil until the delivery is rendered.
 	Host []byte
 	// Passed tells that neither its throttle nor quiet hours hold it back any more.
@@ -174,6 +176,8 @@ type DeliverySubject struct {
 	Alert *Alert
 	// Secrets sign the message: the active ones, the newest first.
 	Secrets []Secret
+	// Vault are the project's secrets, where the alert reads any.
+	Vault map[string]Secret
 	// What follows is read only for a delivery that is not rendered yet.
 	Run       *Run
 	Event     *Event
@@ -183,7 +187,6 @@ type DeliverySubject struct {
 	URL       string
 	Webhook   string
 	LastEvent *time.Time
-	Vault     map[string]Secret
 }
 
 // DeliveryFilter narrows a list of deliveries; zero fields do not narrow.

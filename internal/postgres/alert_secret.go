@@ -86,26 +86,30 @@ func (t *Tenant) addAlertSecret(ctx context.Context, tx pgx.Tx, alert meshhook.I
 // there has none.
 func (t *Tenant) AlertSecrets(ctx context.Context, alert meshhook.ID) (secrets []meshhook.AlertSecret, err error) {
 	err = t.inTx(ctx, "reading secrets", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
-			SELECT id, alert_id, value, created_at, expires_at FROM alert_secrets
-			 WHERE project_id = $1 AND alert_id = $2 AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC`, t.id, alert)
-		if err != nil {
-			return err
-		}
-		secrets, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s meshhook.AlertSecret, err error) {
-			var sealed []byte
-			if err := row.Scan(&s.ID, &s.AlertID, &sealed, &s.CreatedAt, &s.ExpiresAt); err != nil {
-				return s, err
-			}
-			inUTC(&s.CreatedAt, s.ExpiresAt)
-			value, err := t.db.openText("alert_secrets.value", s.ID, sealed)
-			if err != nil {
-				t.db.log.Error("a secret of an alert cannot be read", "alert_id", alert, "secret_id", s.ID, "error", err)
-			}
-			s.Value = meshhook.NewSecret(value)
-			return s, nil
-		})
+		secrets, err = t.alertSecrets(ctx, tx, alert)
 		return err
 	})
 	return secrets, err
+}
+
+func (t *Tenant) alertSecrets(ctx context.Context, tx pgx.Tx, alert meshhook.ID) ([]meshhook.AlertSecret, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT id, alert_id, value, created_at, expires_at FROM alert_secrets
+		 WHERE project_id = $1 AND alert_id = $2 AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC`, t.id, alert)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s meshhook.AlertSecret, err error) {
+		var sealed []byte
+		if err := row.Scan(&s.ID, &s.AlertID, &sealed, &s.CreatedAt, &s.ExpiresAt); err != nil {
+			return s, err
+		}
+		inUTC(&s.CreatedAt, s.ExpiresAt)
+		value, err := t.db.openText("alert_secrets.value", s.ID, sealed)
+		if err != nil {
+			t.db.log.Error("a secret of an alert cannot be read", "alert_id", alert, "secret_id", s.ID, "error", err)
+		}
+		s.Value = meshhook.NewSecret(value)
+		return s, nil
+	})
 }

@@ -106,14 +106,13 @@ func errLostDelivery(id meshhook.ID) error {
 	return meshhook.Errorf(meshhook.CodeLeaseLost, "delivery %s is in other hands now", id)
 }
 
-// RenderedDelivery keeps what is to be sent, before it is sent for the first time.
-// CodeLeaseLost when the delivery is in other hands.
-func (db *DB) RenderedDelivery(ctx context.Context, c *meshhook.DeliveryClaim) error {
-	sealed, err := db.sealJSON("deliveries.request", c.Delivery.ID, c.Delivery.Request)
-	if err != nil {
-		return err
+// rendered is what is to be sent, sealed, where it is not kept yet; nil otherwise.
+func (db *DB) rendered(c *meshhook.DeliveryClaim) (request, host []byte, err error) {
+	if !c.Unkept {
+		return nil, nil, nil
 	}
-	return db.onDelivery(ctx, c, "keeping the alert", `UPDATE deliveries SET request = $3, host = $4, held = $5`, sealed, c.Host, c.Delivery.Held)
+	request, err = db.sealJSON("deliveries.request", c.Delivery.ID, c.Delivery.Request)
+	return request, c.Host, err
 }
 
 // onDelivery changes a delivery that is held.
@@ -129,20 +128,27 @@ func changeDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, u
 	return err
 }
 
-// BeginAttempt records that an attempt is about to be made, so that it is known of
-// whatever becomes of this daemon. CodeLeaseLost when the delivery is in other hands.
+// BeginAttempt records that an attempt is about to be made, and what is sent by it and
+// all that follow, so that both are known whatever becomes of this daemon.
+// CodeLeaseLost when the delivery is in other hands.
 func (db *DB) BeginAttempt(ctx context.Context, c *meshhook.DeliveryClaim, a meshhook.AlertAttempt) error {
-	request, err := db.sealJSON("alert_logs.request", a.ID, meshhook.AlertRequest{URL: a.URL, Headers: a.Headers, Body: a.Body})
-	if err != nil {
+	request, noRequest := db.sealJSON("alert_logs.request", a.ID, meshhook.AlertRequest{URL: a.URL, Headers: a.Headers, Body: a.Body})
+	rendered, host, err := db.rendered(c)
+	if err := errors.Join(noRequest, err); err != nil {
 		return err
 	}
-	return db.inTx(ctx, "recording the attempt", func(tx pgx.Tx) error {
-		if err := changeDelivery(ctx, tx, c, `UPDATE deliveries SET attempt = $3, sent_at = coalesce(sent_at, now())`, a.Attempt); err != nil {
+	err = db.inTx(ctx, "recording the attempt", func(tx pgx.Tx) error {
+		err := changeDelivery(ctx, tx, c, `
+			UPDATE deliveries SET attempt = $3, sent_at = coalesce(sent_at, now()), request = coalesce($4, request), host = coalesce($5, host)`,
+			a.Attempt, rendered, host)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
+		_, err = tx.Exec(ctx, `
 			INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt, request) VALUES ($1, $2, $3, $4, $5, $6)`,
 			a.ID, c.Delivery.ProjectID, c.Delivery.ID, c.Delivery.AlertID, a.Attempt, request)
 		return err
 	})
+	c.Unkept = c.Unkept && err != nil
+	return err
 }

@@ -95,10 +95,17 @@ func tellOfAlerts(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, c meshho
 }
 
 // ReleaseDelivery gives a delivery back that cannot be sent now: its host has as many
-// calls under way as it may, or its circuit is open. It counts as no attempt.
+// calls under way as it may, or its circuit is open. It counts as no attempt. What is
+// to be sent is kept, and with it the host.
 func (db *DB) ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error {
+	request, host, err := db.rendered(c)
+	if err != nil {
+		return err
+	}
 	return db.onDelivery(ctx, c, "giving the delivery back", `
-		UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval`, wait)
+		UPDATE deliveries
+		   SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval, request = coalesce($4, request), host = coalesce($5, host)`,
+		wait, request, host)
 }
 
 // HoldDelivery gives a delivery back whose time has not come: for its schedule, or for

@@ -12,46 +12,49 @@ import (
 // DeliverySubject returns what is needed to send a delivery: the alert and its active
 // secrets, and, for one that is not rendered yet, what it tells of. What is gone is nil.
 func (db *DB) DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (s meshhook.DeliverySubject, err error) {
-	d, t := &c.Delivery, db.Tenant(c.Delivery.ProjectID)
-	a, err := t.Alert(ctx, d.AlertID)
+	t := db.Tenant(c.Delivery.ProjectID)
+	err = t.inTx(ctx, "reading what an alert tells of", func(tx pgx.Tx) error { return t.readSubject(ctx, tx, c, &s) })
+	if err != nil || s.Alert == nil || c.Delivery.Request != nil {
+		return s, err
+	}
+	return s, t.addOthers(ctx, c, &s)
+}
+
+// readSubject reads the alert, and the run that it tells of.
+func (t *Tenant) readSubject(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
+	a, err := t.alert(ctx, tx, c.Delivery.AlertID, "")
 	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
-		return s, nil
+		return nil
 	}
 	if err != nil {
-		return s, err
+		return err
 	}
 	s.Alert = &a
-	secrets, err := t.AlertSecrets(ctx, d.AlertID)
+	secrets, err := t.alertSecrets(ctx, tx, a.ID)
 	if err != nil {
-		return s, err
+		return err
 	}
 	for _, secret := range secrets {
 		if !secret.Value.IsZero() {
 			s.Secrets = append(s.Secrets, secret.Value)
 		}
 	}
-	if d.Request != nil {
-		return s, nil
+	if c.Delivery.Request != nil {
+		return nil
 	}
-	return s, t.addTold(ctx, c, &s)
+	if err := tx.QueryRow(ctx, `SELECT name FROM projects WHERE id = $1`, t.id).Scan(&s.Project); err != nil {
+		return err
+	}
+	if c.Delivery.RunID == nil {
+		return nil
+	}
+	return t.addRun(ctx, tx, c, s)
 }
 
-// addTold adds what a delivery tells of.
-func (t *Tenant) addTold(ctx context.Context, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) (err error) {
-	d := &c.Delivery
-	if s.Vault, err = t.SecretValues(ctx); err != nil {
-		return err
-	}
-	if s.Project, err = t.name(ctx); err != nil {
-		return err
-	}
-	if d.RunID != nil {
-		if err := t.addRun(ctx, c, s); err != nil {
-			return err
-		}
-	}
-	if d.Subject != nil {
-		if err := t.addAbout(ctx, *d.Subject, s); err != nil {
+// addOthers adds what else a delivery tells of: another delivery, or events.
+func (t *Tenant) addOthers(ctx context.Context, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
+	if c.Delivery.Subject != nil {
+		if err := t.addAbout(ctx, *c.Delivery.Subject, s); err != nil {
 			return err
 		}
 	}
@@ -67,16 +70,19 @@ func (t *Tenant) addTold(ctx context.Context, c *meshhook.DeliveryClaim, s *mesh
 }
 
 // addRun adds the run, as it was where it has gone on since, and its event.
-func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
-	run, err := t.Run(ctx, *c.Delivery.RunID)
+func (t *Tenant) addRun(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
+	run, err := t.run(ctx, tx, *c.Delivery.RunID, "")
 	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	if err := t.withSteps(ctx, tx, &run, stepsForPeople); err != nil {
+		return err
+	}
 	// Read after the run: who tries it again has kept how it was before that can be seen.
-	if err := t.addSnapshot(ctx, c); err != nil {
+	if err := t.addSnapshot(ctx, tx, c); err != nil {
 		return err
 	}
 	if was := c.Snapshot; was != nil {
@@ -86,7 +92,7 @@ func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshh
 	if run.EventID == nil {
 		return nil
 	}
-	event, err := t.Event(ctx, *run.EventID)
+	event, err := t.event(ctx, tx, *run.EventID)
 	switch meshhook.ErrorCode(err) {
 	case meshhook.CodeNotFound: // it has expired
 		return nil
@@ -97,16 +103,14 @@ func (t *Tenant) addRun(ctx context.Context, c *meshhook.DeliveryClaim, s *meshh
 }
 
 // addSnapshot adds how the run was, where that was kept after the delivery was claimed.
-func (t *Tenant) addSnapshot(ctx context.Context, c *meshhook.DeliveryClaim) error {
+func (t *Tenant) addSnapshot(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim) error {
 	if c.Snapshot != nil {
 		return nil
 	}
 	var sealed []byte
-	err := t.inTx(ctx, "reading the run as it was", func(tx pgx.Tx) error {
-		return notFound(tx.QueryRow(ctx, `SELECT snapshot FROM deliveries WHERE id = $1`, c.Delivery.ID).Scan(&sealed), "delivery %s is gone", c.Delivery.ID)
-	})
+	err := tx.QueryRow(ctx, `SELECT snapshot FROM deliveries WHERE id = $1`, c.Delivery.ID).Scan(&sealed)
 	if err != nil || sealed == nil {
-		return err
+		return notFound(err, "delivery %s is gone", c.Delivery.ID)
 	}
 	c.Snapshot = &meshhook.Run{}
 	return t.db.openJSON("deliveries.snapshot", c.Delivery.ID, sealed, c.Snapshot)
@@ -127,14 +131,6 @@ func (t *Tenant) addAbout(ctx context.Context, id meshhook.ID, s *meshhook.Deliv
 		s.LastError, s.URL = attempts[0].Error, attempts[0].URL
 	}
 	return err
-}
-
-// name is the project's name.
-func (t *Tenant) name(ctx context.Context) (name string, err error) {
-	err = t.inTx(ctx, "reading the project", func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `SELECT name FROM projects WHERE id = $1`, t.id).Scan(&name)
-	})
-	return name, err
 }
 
 // freezeAlerts keeps, for the alerts about a run that are still to be rendered, how the

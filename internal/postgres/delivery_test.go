@@ -90,9 +90,8 @@ func TestALostDeliveryIsNotChanged(t *testing.T) {
 	require.Len(t, claims, 1)
 
 	before := rows[string](t, h, `SELECT d::text FROM deliveries d`)
-	lost.Delivery.Request = &meshhook.AlertRequest{URL: "https://example.com"}
+	lost.Unkept, lost.Delivery.Request = true, &meshhook.AlertRequest{URL: "https://example.com"}
 	for name, change := range map[string]func() error{
-		"render": func() error { return h.db.RenderedDelivery(ctx, lost) },
 		"begin": func() error {
 			return h.db.BeginAttempt(ctx, lost, meshhook.AlertAttempt{ID: meshhook.NewID(), Attempt: 1})
 		},

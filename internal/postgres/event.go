@@ -23,15 +23,11 @@ var eventHeadFields = strings.Replace(eventFields, "body,", "NULL::bytea AS body
 func (t *Tenant) Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error) {
 	var event meshhook.Event
 	err := t.inTx(ctx, "reading the event", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+eventFields+` FROM events WHERE project_id = $1 AND id = $2`, t.id, id)
-		if err != nil {
+		var err error
+		if event, err = t.event(ctx, tx, id); err != nil {
 			return err
 		}
-		event, err = pgx.CollectExactlyOneRow(rows, t.db.scanEvent)
-		if err != nil {
-			return notFound(err, "there is no event %s", id)
-		}
-		rows, err = tx.Query(ctx, `SELECT id FROM runs WHERE project_id = $1 AND event_id = $2 ORDER BY id`, t.id, id)
+		rows, err := tx.Query(ctx, `SELECT id FROM runs WHERE project_id = $1 AND event_id = $2 ORDER BY id`, t.id, id)
 		if err != nil {
 			return err
 		}
@@ -39,6 +35,16 @@ func (t *Tenant) Event(ctx context.Context, id meshhook.ID) (meshhook.Event, err
 		return err
 	})
 	return event, err
+}
+
+// event reads one event, without its runs.
+func (t *Tenant) event(ctx context.Context, tx pgx.Tx, id meshhook.ID) (meshhook.Event, error) {
+	rows, err := tx.Query(ctx, `SELECT `+eventFields+` FROM events WHERE project_id = $1 AND id = $2`, t.id, id)
+	if err != nil {
+		return meshhook.Event{}, err
+	}
+	event, err := pgx.CollectExactlyOneRow(rows, t.db.scanEvent)
+	return event, notFound(err, "there is no event %s", id)
 }
 
 // upperBound is the id below which a list stays: that of its cursor or of the
