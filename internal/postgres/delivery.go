@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -128,6 +129,15 @@ func changeDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, u
 	return err
 }
 
+const beginAttempt = `
+	WITH begun AS (
+		UPDATE deliveries SET attempt = $3, sent_at = coalesce(sent_at, now()), request = coalesce($4::bytea, request), host = coalesce($5::bytea, host)
+		 WHERE id = $1 AND fence = $2 AND lease_owner IS NOT NULL
+		RETURNING id, project_id, alert_id
+	)
+	INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt, request)
+	SELECT $6::uuid, project_id, id, alert_id, $3::integer, $7::bytea FROM begun`
+
 // BeginAttempt records that an attempt is about to be made, and what is sent by it and
 // all that follow, so that both are known whatever becomes of this daemon.
 // CodeLeaseLost when the delivery is in other hands.
@@ -137,18 +147,18 @@ func (db *DB) BeginAttempt(ctx context.Context, c *meshhook.DeliveryClaim, a mes
 	if err := errors.Join(noRequest, err); err != nil {
 		return err
 	}
-	err = db.inTx(ctx, "recording the attempt", func(tx pgx.Tx) error {
-		err := changeDelivery(ctx, tx, c, `
-			UPDATE deliveries SET attempt = $3, sent_at = coalesce(sent_at, now()), request = coalesce($4, request), host = coalesce($5, host)`,
-			a.Attempt, rendered, host)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			INSERT INTO alert_logs (id, project_id, delivery_id, alert_id, attempt, request) VALUES ($1, $2, $3, $4, $5, $6)`,
-			a.ID, c.Delivery.ProjectID, c.Delivery.ID, c.Delivery.AlertID, a.Attempt, request)
-		return err
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	d, begun := &c.Delivery, int64(0)
+	err = db.inBatch(ctx, "recording the attempt", func(b *pgx.Batch) {
+		b.Queue(beginAttempt, d.ID, c.Fence, a.Attempt, rendered, host, a.ID, request).Exec(func(tag pgconn.CommandTag) error {
+			begun = tag.RowsAffected()
+			return nil
+		})
 	})
+	if err == nil && begun == 0 {
+		return errLostDelivery(d.ID)
+	}
 	c.Unkept = c.Unkept && err != nil
 	return err
 }

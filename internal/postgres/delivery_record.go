@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -14,7 +15,13 @@ import (
 // next one is, or the end, with its journal entry, and what is to be told of that, in one
 // transaction. CodeLeaseLost when the delivery is in other hands.
 func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
-	err := db.inTx(ctx, "recording the delivery", func(tx pgx.Tx) error { return db.settleDelivery(ctx, tx, c, m) })
+	settle := func() error {
+		return db.inTx(ctx, "recording the delivery", func(tx pgx.Tx) error { return db.settleDelivery(ctx, tx, c, m) })
+	}
+	if m.Attempt != nil && m.Entry.DeliveryID != nil && m.Status != meshhook.DeliveryExhausted && !m.Disable {
+		settle = func() error { return db.settleQuietly(ctx, c, m) }
+	}
+	err := settle()
 	if err == nil {
 		db.ringSettled(m)
 	}
@@ -49,6 +56,50 @@ func (db *DB) settleDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.Deliver
 		return nil
 	}
 	return db.insertEntries(ctx, tx, m.Entry)
+}
+
+// The statements of settleQuietly. The first holds the move to its fence; the others
+// write if this very transaction changed the delivery (xmin).
+const (
+	moveDelivery = `
+		UPDATE deliveries SET status = $3, reason = $4, lease_owner = NULL, lease_until = NULL,
+		       next_at = CASE WHEN $3 = 'pending' THEN now() + $5::interval END, finished_at = CASE WHEN $3 <> 'pending' THEN now() END
+		 WHERE id = $1 AND fence = $2 AND lease_owner IS NOT NULL`
+	endAttempts = `
+		UPDATE alert_logs l SET finished_at = now(), http_status = $2, latency_ms = $3, answer = $4, reason = $5, error = $6
+		  FROM deliveries d WHERE l.id = $1 AND d.id = $7 AND d.xmin = pg_current_xact_id()::xid`
+	insertDeliveryEntries = `
+		INSERT INTO journal (` + entryColumns + `)
+		SELECT ` + entryColumnsOf + `
+		  FROM ` + entryUnnest + `
+		  JOIN deliveries d ON d.id = u.delivery_id AND d.xmin = pg_current_xact_id()::xid`
+)
+
+// settleQuietly is settleDelivery for an attempt of which nobody else is told, as nearly
+// all are: in one round trip.
+func (db *DB) settleQuietly(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
+	a := m.Attempt
+	answer, noAnswer := db.sealBody("alert_logs.answer", a.ID, a.Answer)
+	text, noText := db.sealText("alert_logs.error", a.ID, a.Error)
+	entry, noEntry := db.sealEntry(m.Entry)
+	if err := errors.Join(noAnswer, noText, noEntry); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	held := int64(0)
+	err := db.inBatch(ctx, "recording the delivery", func(b *pgx.Batch) {
+		b.Queue(moveDelivery, c.Delivery.ID, c.Fence, m.Status, m.Reason, m.Wait).Exec(func(tag pgconn.CommandTag) error {
+			held = tag.RowsAffected()
+			return nil
+		})
+		b.Queue(endAttempts, a.ID, a.HTTPStatus, a.LatencyMS, answer, a.Reason, text, c.Delivery.ID)
+		b.Queue(insertDeliveryEntries, entryValues([]entryRow{entry})...)
+	})
+	if err == nil && held == 0 {
+		return errLostDelivery(c.Delivery.ID)
+	}
+	return err
 }
 
 // ringSettled rings for what a move has brought, after its commit.

@@ -98,6 +98,12 @@ func TestALostDeliveryIsNotChanged(t *testing.T) {
 		"settle": func() error {
 			return h.db.SettleDelivery(ctx, lost, meshhook.DeliveryMove{Status: meshhook.DeliveryExhausted, Disable: true})
 		},
+		"attempt": func() error {
+			return h.db.SettleDelivery(ctx, lost, meshhook.DeliveryMove{
+				Status: meshhook.DeliveryDelivered, Attempt: &meshhook.AlertAttempt{ID: meshhook.NewID()},
+				Entry: meshhook.Entry{ProjectID: h.project.ID(), At: time.Now(), Kind: meshhook.AlertEntry(meshhook.DeliveryDelivered), DeliveryID: &lost.Delivery.ID},
+			})
+		},
 		"release": func() error { return h.db.ReleaseDelivery(ctx, lost, 0) },
 		"hold":    func() error { return h.db.HoldDelivery(ctx, lost, time.Hour) },
 		"throttle": func() error {
@@ -110,6 +116,7 @@ func TestALostDeliveryIsNotChanged(t *testing.T) {
 	}
 	require.Empty(t, rows[string](t, h, `SELECT kind FROM alert_states`), "the throttle counts nothing")
 	require.Empty(t, rows[int32](t, h, `SELECT attempt FROM alert_logs`))
+	require.Empty(t, rows[string](t, h, `SELECT kind FROM journal WHERE delivery_id IS NOT NULL`))
 	require.NoError(t, h.db.ExtendDeliveries(ctx, *rows[*meshhook.ID](t, h, `SELECT lease_owner FROM deliveries`)[0], []meshhook.ID{lost.Delivery.ID}, time.Hour))
 	require.True(t, rows[bool](t, h, `SELECT lease_until > now() + interval '59 minutes' FROM deliveries`)[0])
 }

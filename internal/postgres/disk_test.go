@@ -108,7 +108,7 @@ func (h house) sendMarked(t *testing.T) string {
 	attempt.Answer, attempt.Error, attempt.Reason = []byte(mark("answer")), mark("error"), meshhook.DeliveryHTTPStatus
 	require.NoError(t, h.db.SettleDelivery(ctx, c, meshhook.DeliveryMove{
 		Status: meshhook.DeliveryPending, Reason: meshhook.DeliveryHTTPStatus, Attempt: &attempt,
-		Entry: meshhook.Entry{ProjectID: h.project.ID(), At: time.Now(), Kind: meshhook.AlertEntry(meshhook.DeliveryPending), Detail: mark("detail")},
+		Entry: meshhook.Entry{ProjectID: h.project.ID(), At: time.Now(), Kind: meshhook.AlertEntry(meshhook.DeliveryPending), Detail: mark("detail"), DeliveryID: &c.Delivery.ID},
 	}))
 	return h.openedAlert(t, a.ID, in.Event.ID)
 }
