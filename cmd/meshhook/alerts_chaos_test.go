@@ -84,7 +84,7 @@ func TestAlertsSurvive(t *testing.T) {
 		stats, err := project.AlertStats(t.Context(), meshhook.ID{}, time.Time{})
 		return err == nil && stats.Counts[meshhook.DeliveryPending] == 0 &&
 			stats.Counts[meshhook.DeliveryDelivered]+stats.Counts[meshhook.DeliveryExhausted] >= int64(*alerts)
-	}, 5*patience, 100*time.Millisecond)
+	}, 10*patience, 250*time.Millisecond)
 	list, err = project.Deliveries(t.Context(), meshhook.DeliveryFilter{})
 	require.NoError(t, err)
 	require.Len(t, list, *alerts)

@@ -11,9 +11,10 @@ import (
 
 // DeliverySubject returns what is needed to send a delivery: the alert and its active
 // secrets, and, for one that is not rendered yet, what it tells of. What is gone is nil.
+// It is read as the engine reads runs, by plans that are made once.
 func (db *DB) DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (s meshhook.DeliverySubject, err error) {
 	t := db.Tenant(c.Delivery.ProjectID)
-	err = t.inTx(ctx, "reading what an alert tells of", func(tx pgx.Tx) error { return t.readSubject(ctx, tx, c, &s) })
+	err = db.inTx(ctx, "reading what an alert tells of", func(tx pgx.Tx) error { return t.readSubject(ctx, tx, c, &s) })
 	if err != nil || s.Alert == nil || c.Delivery.Request != nil {
 		return s, err
 	}
