@@ -147,13 +147,14 @@ type unreliable struct {
 	came chan struct{}
 	mu   sync.Mutex
 	runs map[string]map[string]int // how often each webhook-id of a run was taken
-	// requests are all that came, by what was answered.
+	// hosts is which of answers is the next, requests are all that came, by the answer.
+	hosts    map[string]int
 	requests map[string]int
 }
 
 func newUnreliable(t *testing.T) *unreliable {
 	t.Helper()
-	u := &unreliable{came: make(chan struct{}, 1_000_000), runs: map[string]map[string]int{}, requests: map[string]int{}}
+	u := &unreliable{came: make(chan struct{}, 1_000_000), runs: map[string]map[string]int{}, hosts: map[string]int{}, requests: map[string]int{}}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "0.0.0.0:0")
 	require.NoError(t, err)
 	server := httptest.NewUnstartedServer(u)
@@ -172,20 +173,34 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u.came <- struct{}{}
-	switch n := rand.IntN(100); { //nolint:gosec // it is no secret
-	case n < 30:
-		u.count("500")
+	switch what := u.next(r.Host); what {
+	case "500":
 		w.WriteHeader(http.StatusInternalServerError)
-	case n < 35:
-		u.count("time-out")
+	case "time-out":
 		<-r.Context().Done()
-	case n < 40:
-		u.count("reset")
+	case "reset":
 		reset(w)
 	default:
-		u.count("200")
 		u.take(r.Header.Get("Webhook-Id"), body)
 	}
+}
+
+// answers are those to twenty requests in a row. They are mixed, so that circuits seldom
+// open: what waits for one waits for half a minute, at the least.
+var answers = strings.Fields(`500 200 500 200 200 500 200 time-out 200 200 500 200 500 200 200 500 200 reset 200 200`)
+
+// next is what a host answers: each begins somewhere else.
+func (u *unreliable) next(host string) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n, known := u.hosts[host]
+	if !known {
+		n = rand.IntN(len(answers)) //nolint:gosec // it is no secret
+	}
+	u.hosts[host] = n + 1
+	what := answers[n%len(answers)]
+	u.requests[what]++
+	return what
 }
 
 // reset breaks the connection off.
@@ -198,12 +213,6 @@ func reset(w http.ResponseWriter) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
-}
-
-func (u *unreliable) count(what string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.requests[what]++
 }
 
 func (u *unreliable) take(id string, body []byte) {
