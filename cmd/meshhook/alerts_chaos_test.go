@@ -81,7 +81,7 @@ func TestAlertsSurvive(t *testing.T) {
 	}
 	var list []meshhook.Delivery
 	require.Eventually(t, func() bool {
-		stats, err := project.AlertStats(t.Context(), meshhook.ID{}, time.Time{})
+		stats, _, err := project.AlertStats(t.Context(), time.Time{})
 		return err == nil && stats.Counts[meshhook.DeliveryPending] == 0 &&
 			stats.Counts[meshhook.DeliveryDelivered]+stats.Counts[meshhook.DeliveryExhausted] >= int64(*alerts)
 	}, 10*patience, 250*time.Millisecond)
@@ -89,7 +89,7 @@ func TestAlertsSurvive(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, *alerts)
 	sink.require(t, list)
-	stats, err := project.AlertStats(t.Context(), meshhook.ID{}, time.Time{})
+	stats, _, err := project.AlertStats(t.Context(), time.Time{})
 	require.NoError(t, err)
 	t.Logf("%d attempts; dispatch p50 %.1f ms, p95 %.1f ms, p99 %.1f ms; delivery p50 %.0f ms, p99 %.0f ms",
 		stats.Attempts, *stats.Dispatch.P50, *stats.Dispatch.P95, *stats.Dispatch.P99, *stats.Delivery.P50, *stats.Delivery.P99)

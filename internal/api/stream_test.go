@@ -163,7 +163,7 @@ func TestEventsAreStreamedAndResumed(t *testing.T) {
 	require.Equal(t, again, f.next(t).data["event_id"])
 	f.leave()
 
-	for _, query := range []string{"?status=odd", "?kind=alert", "?kind=event,", "?since=soon", "?colour=red"} {
+	for _, query := range []string{"?status=odd", "?kind=alerts", "?kind=event,", "?since=soon", "?colour=red"} {
 		re := h.as(t, token, "GET", "/api/events/stream"+query, "")
 		require.Equal(t, 400, re.status, query)
 		requireError(t, meshhook.CodeMalformed, re)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/ingress"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -88,6 +89,21 @@ func (t tenant) TestEndpoint(ctx context.Context, e meshhook.Endpoint, header ht
 		err = meshhook.Errorf(meshhook.CodeConflict, "the test could not be sent: %w", err)
 	}
 	return tested, err
+}
+
+// TestAlert sends a sample of a stored alert.
+func (t tenant) TestAlert(ctx context.Context, id meshhook.ID) (alert.Trial, error) {
+	return t.trials().Stored(ctx, id)
+}
+
+// TryAlert sends a sample of an alert that is not stored.
+func (t tenant) TryAlert(ctx context.Context, a meshhook.Alert, secret meshhook.Secret) (alert.Trial, error) {
+	return t.trials().Unstored(ctx, a, secret)
+}
+
+func (t tenant) trials() Trials {
+	d := t.daemon
+	return Trials{DB: d.db.DB, Project: t.Tenant, Listen: t.Listen, Client: d.egress, Log: d.log}
 }
 
 // guarded lets a request through that has the token; without a token to have,

@@ -57,9 +57,10 @@ type Daemon struct {
 	db      *Database
 	metrics *metrics
 	ingress *ingress.Handler
-	// fetch gets the keys of signatures.
-	fetch signature.Fetch
-	api   *api.Handler
+	// egress makes all calls, and fetch those for the keys of signatures.
+	egress *egress.Client
+	fetch  signature.Fetch
+	api    *api.Handler
 	// followers are the API's streams.
 	followers *followers
 	limits    *limit.Store
@@ -168,7 +169,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	d.limits = limit.New(limit.Options{
 		Where: d.config.Limits.Store, Table: d.db, Daemon: d.id, OnError: d.limitFailed,
 	})
-	d.fetch = client.Fetch
+	d.egress, d.fetch = client, client.Fetch
 	d.ingress = ingress.New(ingress.Options{
 		Store: d.db, Runs: d.db, Log: d.log, TrustedProxies: d.config.TrustedProxies, PublicURL: d.config.PublicURL,
 		MaxInFlight: d.config.Ingress.MaxInFlight, MaxBuffered: int64(d.config.Ingress.MaxBuffered), Fetch: d.fetch, Schema: SchemaOptions(d.config, d.metrics.schemaMismatch), Observe: d.metrics.event,

@@ -36,7 +36,7 @@ func (s *sender) sign() (meshhook.AlertAttempt, http.Header, error) {
 	}
 	return meshhook.AlertAttempt{
 		ID: meshhook.NewID(), DeliveryID: d.ID, AlertID: d.AlertID, Attempt: d.Attempt + 1, At: s.now(),
-		URL: d.Request.URL, Headers: names, Body: d.Request.Body,
+		URL: d.Request.URL, Headers: names, Body: d.Request.Body, Fallback: d.Request.Fallback,
 	}, header, nil
 }
 
@@ -59,8 +59,8 @@ func failed(err error) (meshhook.DeliveryReason, string) {
 	}
 }
 
-// judge records what an attempt came to.
-func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.Time, reply egress.Reply, err error) error {
+// conclude writes into an attempt what it came to.
+func conclude(a *meshhook.AlertAttempt, took time.Duration, reply egress.Reply, err error) alert.Outcome {
 	why, text := failed(err)
 	outcome, reason := alert.Judge(reply.Status, why)
 	if err == nil {
@@ -69,9 +69,15 @@ func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.T
 			text = fmt.Sprintf("the answer was %d %s", reply.Status, http.StatusText(reply.Status))
 		}
 	}
-	took := s.now().Sub(left)
 	a.LatencyMS, a.Reason, a.Error = took.Milliseconds(), reason, text
-	m := meshhook.DeliveryMove{Status: outcome.Status(), Reason: reason, Attempt: &a, Disable: outcome == alert.Gone}
+	return outcome
+}
+
+// judge records what an attempt came to.
+func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.Time, reply egress.Reply, err error) error {
+	took := s.now().Sub(left)
+	outcome := conclude(&a, took, reply, err)
+	m := meshhook.DeliveryMove{Status: outcome.Status(), Reason: a.Reason, Attempt: &a, Disable: outcome == alert.Gone}
 	if outcome == alert.Retry {
 		after, _ := egress.RetryAfter(reply.Header, time.Now())
 		wait, ok := alert.NextWait(s.schedule(), a.Attempt, jitter(), after)
@@ -80,11 +86,19 @@ func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.T
 		}
 	}
 	s.claim.Delivery.Attempt = a.Attempt
-	if err := s.settle(ctx, m, text); err != nil {
+	if err := s.settle(ctx, m, a.Error); err != nil {
 		return err
 	}
-	s.observe(Outcome{Attempt: true, Status: m.Status, Reason: reason, First: a.Attempt == 1, Dispatch: left.Sub(s.claim.Due), Took: took})
+	s.observe(Outcome{Attempt: true, Status: m.Status, Reason: a.Reason, First: a.Attempt == 1, Dispatch: left.Sub(s.claim.Due), Took: took})
 	return nil
+}
+
+// call is the request of an attempt with these headers.
+func (s *sender) call(header http.Header) egress.Call {
+	r := s.claim.Delivery.Request
+	return egress.Call{
+		Method: http.MethodPost, URL: r.URL, Header: header, Body: r.Body, Timeout: s.subject.Alert.Timeout.Std(), MaxReply: maxAnswer,
+	}
 }
 
 func (s *sender) schedule() []meshhook.Duration {

@@ -160,12 +160,13 @@ func TestSampleAndRedeliver(t *testing.T) {
 	require.Equal(t, meshhook.DeliveryExhausted, d.Status)
 	require.Equal(t, []string{"alert.test"}, types(t, rec.all()))
 	status = http.StatusOK
-	count, err := h.project.Redeliver(t.Context(), []meshhook.ID{id}, time.Time{})
-	require.NoError(t, err)
-	require.Equal(t, 1, count)
+	require.NoError(t, h.project.Redeliver(t.Context(), id))
+	require.Equal(t, meshhook.CodeConflict, meshhook.ErrorCode(h.project.Redeliver(t.Context(), id)), "it is pending")
 	h.settle(t, s)
 	require.Equal(t, meshhook.DeliveryDelivered, h.one(t).Status)
-	stats, err := h.project.AlertStats(t.Context(), meshhook.ID{}, time.Time{})
+	all, each, err := h.project.AlertStats(t.Context(), time.Time{})
 	require.NoError(t, err)
-	require.Empty(t, stats.Counts, "samples do not count")
+	require.Empty(t, all.Counts, "samples do not count")
+	require.Nil(t, all.Delivered)
+	require.Empty(t, each)
 }

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -173,22 +172,28 @@ func (s *sender) told() *alert.Subject {
 }
 
 func (s *sender) render(ctx context.Context, told *alert.Subject, said []string) (done bool, err error) {
-	request, err := s.program.Render(ctx, told)
+	request, err := s.rendered(ctx, told, said)
 	if ctx.Err() != nil {
 		return true, ctx.Err()
 	}
 	if err != nil {
 		return true, s.giveUp(ctx, meshhook.DeliveryExpression, err.Error())
 	}
+	s.claim.Delivery.Request = &request
+	s.claim.Host, s.claim.Unkept = hostKey(request.URL), true
+	return false, nil
+}
+
+// rendered makes the message, and adds what was said before it.
+func (s *sender) rendered(ctx context.Context, told *alert.Subject, said []string) (meshhook.AlertRequest, error) {
+	request, err := s.program.Render(ctx, told)
 	for _, text := range said {
 		if request.Fallback != "" {
 			text = "; " + text
 		}
 		request.Fallback += text
 	}
-	s.claim.Delivery.Request = &request
-	s.claim.Host, s.claim.Unkept = hostKey(request.URL), true
-	return false, nil
+	return request, err
 }
 
 // send makes one attempt, if the host may be called now.
@@ -200,7 +205,7 @@ func (s *sender) send(ctx context.Context) error {
 	}
 	defer s.leave(s.claim.Host)
 	report := func(meshhook.CallOutcome) {}
-	if s.circuits != nil {
+	if s.circuits != nil && !s.claim.Delivery.Sample { // who tries an alert wants to know how it is now
 		allowed, refused := s.circuits.Allow(ctx, s.claim.Delivery.ProjectID, s.claim.Delivery.Request.URL)
 		if refused != nil {
 			return s.withhold(ctx, refused)
@@ -217,10 +222,7 @@ func (s *sender) send(ctx context.Context) error {
 		return err
 	}
 	left := s.now()
-	reply, err := s.egress.Do(ctx, egress.Call{
-		Method: http.MethodPost, URL: s.claim.Delivery.Request.URL, Header: header, Body: s.claim.Delivery.Request.Body,
-		Timeout: s.subject.Alert.Timeout.Std(), MaxReply: maxAnswer,
-	})
+	reply, err := s.egress.Do(ctx, s.call(header))
 	report(egress.Outcome(reply, err))
 	if ctx.Err() != nil {
 		return ctx.Err()

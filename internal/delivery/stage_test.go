@@ -81,6 +81,10 @@ func TestAnswersDecide(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.enabled, a.Enabled)
 			require.Len(t, fallback.all(), want.told)
+			for _, hit := range fallback.all() {
+				require.Contains(t, string(hit.Body), `"delivery":{"id":"`+list[0].ID.String())
+				require.NotContains(t, string(hit.Body), `"run":`)
+			}
 		})
 	}
 }

@@ -77,7 +77,7 @@ func TestRecover(t *testing.T) {
 	more, err = h.janitor.Recover(ctx)
 	require.NoError(t, err)
 	require.False(t, more)
-	require.Contains(t, h.log.String(), `level=WARN msg="took over runs whose daemon has been silent for longer than its lease" runs=2`)
+	require.Contains(t, h.log.String(), `level=WARN msg="took over what a daemon held that has been silent for longer than its lease" runs=2 alerts=0`)
 	claims, err := h.db.ClaimRuns(ctx, meshhook.NewID(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claims, 3)

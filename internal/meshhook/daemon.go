@@ -31,7 +31,19 @@ type Status struct {
 	// is queued but those that are blocked.
 	OldestQueued *time.Time `json:"oldest_queued,omitempty"`
 	// Circuits are the project's that are not closed, the oldest first.
-	Circuits []Circuit `json:"circuits"`
+	Circuits []Circuit   `json:"circuits"`
+	Alerts   AlertHealth `json:"alerts"`
+}
+
+// AlertHealth is how the alerts of a project fare, without samples.
+type AlertHealth struct {
+	// Deliveries count by status over the last 24 hours.
+	Deliveries map[DeliveryStatus]int64 `json:"deliveries_24h"`
+	// OldestDue is since when the oldest pending delivery has been due; nil when none is.
+	OldestDue *time.Time `json:"oldest_due,omitempty"`
+	// Unheard is the number of messages about alerts that were given up in the last 24
+	// hours: nobody is told of these.
+	Unheard int64 `json:"unheard_24h"`
 }
 
 // Muster is what a daemon that takes requests learns of the others that do.

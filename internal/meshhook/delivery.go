@@ -114,6 +114,8 @@ type AlertAttempt struct {
 	Answer []byte         `json:"-"`
 	Reason DeliveryReason `json:"reason,omitempty"`
 	Error  string         `json:"error,omitempty"`
+	// Fallback is AlertRequest.Fallback.
+	Fallback string `json:"fallback,omitempty"`
 }
 
 // AlertMessage is what presets and payloads are made of, and the default body.
@@ -207,6 +209,8 @@ type AttemptFilter struct {
 	Since    time.Time
 	Before   ID
 	Limit    int
+	// Full asks for the bodies of requests and answers, which can be large.
+	Full bool
 }
 
 // AlertStats is how alerts were delivered over a window, all together or of one alert.
@@ -225,6 +229,42 @@ type AlertStats struct {
 	Dispatch  Percentiles `json:"dispatch_ms"`
 	Delivery  Percentiles `json:"delivery_ms"`
 	OldestDue *time.Time  `json:"oldest_due,omitempty"`
+}
+
+// What is promised of alerts: the share that is delivered, and how long after the commit
+// of what it tells of 99 of 100 leave for the first time, in milliseconds.
+const (
+	PromisedDelivered  = 0.9999
+	PromisedDispatchMS = 500
+)
+
+// AlertReport is how alerts were delivered over a window: each, and all together.
+type AlertReport struct {
+	Since    time.Time     `json:"since"`
+	Promised AlertPromises `json:"promised"`
+	All      AlertStats    `json:"all"`
+	Alerts   []AlertStats  `json:"alerts"`
+}
+
+// ReportAlerts makes the report of a window; with one, of that alert beside all together.
+func ReportAlerts(since time.Time, all AlertStats, each []AlertStats, one *ID) AlertReport {
+	r := AlertReport{Since: since.UTC(), Promised: AlertPromises{PromisedDelivered, PromisedDispatchMS}, All: all, Alerts: each}
+	if one == nil {
+		return r
+	}
+	r.Alerts = []AlertStats{{AlertID: one, Counts: map[DeliveryStatus]int64{}}}
+	for _, s := range each {
+		if s.AlertID != nil && *s.AlertID == *one {
+			r.Alerts[0] = s
+		}
+	}
+	return r
+}
+
+// AlertPromises are PromisedDelivered and PromisedDispatchMS.
+type AlertPromises struct {
+	Delivered  float64 `json:"delivered_share"`
+	DispatchMS float64 `json:"dispatch_p99_ms"`
 }
 
 // Percentiles of a distribution; nil when it is empty.

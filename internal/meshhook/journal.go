@@ -123,7 +123,7 @@ type EntryFilter struct {
 
 // EntryNouns lists what entries are about, and what a follower can ask for. Steps
 // belong to run.
-func EntryNouns() []string { return []string{"event", "run", "circuit"} }
+func EntryNouns() []string { return []string{"event", "run", "alert", "circuit"} }
 
 // Noun returns the first half of the kind; a step counts as its run.
 func (k EntryKind) Noun() string {

@@ -52,6 +52,9 @@ func (t *Tenant) Status(ctx context.Context) (s meshhook.Status, err error) {
 		if s.Circuits, err = t.db.circuits(ctx, tx, `SELECT `+circuitColumns+` FROM circuits WHERE project_id = $1 ORDER BY opened_at, id`, t.id); err != nil {
 			return err
 		}
+		if err = t.alertHealth(ctx, tx, &s.Alerts); err != nil {
+			return err
+		}
 		return tx.QueryRow(ctx, `
 			SELECT (SELECT count(*) FROM webhook_endpoints WHERE project_id = $1), (SELECT count(*) FROM workflows WHERE project_id = $1),
 			       (SELECT count(*) FROM runs WHERE project_id = $1 AND status IN ('queued', 'waiting') AND wake_at <= now()),

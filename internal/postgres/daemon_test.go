@@ -69,6 +69,7 @@ func TestStatusCounts(t *testing.T) {
 		Events:       map[meshhook.EventStatus]int64{meshhook.EventRejected: 1, meshhook.EventAccepted: 1, meshhook.EventDuplicate: 1},
 		Runs:         map[meshhook.RunStatus]int64{meshhook.RunSucceeded: 1, meshhook.RunQueued: 3},
 		Circuits:     []meshhook.Circuit{},
+		Alerts:       meshhook.AlertHealth{Deliveries: map[meshhook.DeliveryStatus]int64{}},
 		Ready:        2,
 		OldestQueued: run.WakeAt,
 	}, status)

@@ -26,7 +26,10 @@ const claimDeliveries = `
 	), ready AS (
 		SELECT d.id FROM (SELECT id, host, row_number() OVER (PARTITION BY host ORDER BY next_at, id) AS place FROM due) d LEFT JOIN load l ON l.host = d.host
 		 WHERE d.host IS NULL OR d.place <= coalesce(l.free, $6::integer)
-	), claimed AS (
+	)` + claimReady
+
+// claimReady claims for the owner $2, for the time $3, what is ready of what is due.
+const claimReady = `, claimed AS (
 		UPDATE deliveries d SET lease_owner = $2, lease_until = now() + $3::interval, next_at = NULL, fence = d.fence + 1
 		  FROM ready WHERE d.id = ready.id
 		RETURNING d.*
@@ -58,6 +61,25 @@ func (db *DB) ClaimDeliveries(ctx context.Context, owner meshhook.ID, room meshh
 		return err
 	})
 	return claims, seen, err
+}
+
+// ClaimDelivery gives one delivery that is due into the hands of owner for the time of
+// the lease; nil when it is not due, or in other hands.
+func (db *DB) ClaimDelivery(ctx context.Context, owner, id meshhook.ID, lease time.Duration) (claims []meshhook.DeliveryClaim, err error) {
+	err = db.inTx(ctx, "claiming the delivery", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			WITH due AS (
+				SELECT id FROM deliveries WHERE id = $1 AND status = 'pending' AND lease_owner IS NULL AND next_at <= now() FOR UPDATE SKIP LOCKED
+			), ready AS (SELECT id FROM due)`+claimReady, id, owner, lease)
+		if err != nil {
+			return err
+		}
+		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (meshhook.DeliveryClaim, error) {
+			return db.scanDeliveryClaim(row, new(int))
+		})
+		return err
+	})
+	return claims, err
 }
 
 func (db *DB) scanDeliveryClaim(row pgx.CollectableRow, seen *int) (c meshhook.DeliveryClaim, err error) {
@@ -142,7 +164,7 @@ const beginAttempt = `
 // all that follow, so that both are known whatever becomes of this daemon.
 // CodeLeaseLost when the delivery is in other hands.
 func (db *DB) BeginAttempt(ctx context.Context, c *meshhook.DeliveryClaim, a meshhook.AlertAttempt) error {
-	request, noRequest := db.sealJSON("alert_logs.request", a.ID, meshhook.AlertRequest{URL: a.URL, Headers: a.Headers, Body: a.Body})
+	request, noRequest := db.sealJSON("alert_logs.request", a.ID, meshhook.AlertRequest{URL: a.URL, Headers: a.Headers, Body: a.Body, Fallback: a.Fallback})
 	rendered, host, err := db.rendered(c)
 	if err := errors.Join(noRequest, err); err != nil {
 		return err

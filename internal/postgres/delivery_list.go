@@ -58,7 +58,8 @@ func (t *Tenant) Delivery(ctx context.Context, id meshhook.ID) (d meshhook.Deliv
 	return d, err
 }
 
-// Attempts lists attempts, newest first, with what was sent and answered.
+// Attempts lists attempts, newest first, with what was sent and answered; the bodies of
+// both only when the filter asks for them.
 func (t *Tenant) Attempts(ctx context.Context, f meshhook.AttemptFilter) (list []meshhook.AlertAttempt, err error) {
 	err = t.inTx(ctx, "listing attempts", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -72,7 +73,13 @@ func (t *Tenant) Attempts(ctx context.Context, f meshhook.AttemptFilter) (list [
 		if err != nil {
 			return err
 		}
-		list, err = pgx.CollectRows(rows, t.db.scanAttempt)
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (meshhook.AlertAttempt, error) {
+			a, err := t.db.scanAttempt(row)
+			if !f.Full { // or a long list would hold all of them at once
+				a.Body, a.Answer = nil, nil
+			}
+			return a, err
+		})
 		return err
 	})
 	return list, err
@@ -87,39 +94,75 @@ func (db *DB) scanAttempt(row pgx.CollectableRow) (a meshhook.AlertAttempt, err 
 	inUTC(&a.At)
 	var sent meshhook.AlertRequest
 	noRequest := db.openJSON("alert_logs.request", a.ID, request, &sent)
-	a.URL, a.Headers, a.Body = sent.URL, sent.Headers, sent.Body
+	a.URL, a.Headers, a.Body, a.Fallback = sent.URL, sent.Headers, sent.Body, sent.Fallback
 	var noAnswer, noText error
 	a.Answer, noAnswer = db.openBody("alert_logs.answer", a.ID, answer)
 	a.Error, noText = db.openText("alert_logs.error", a.ID, text)
 	return a, errors.Join(noRequest, noAnswer, noText)
 }
 
-// Redeliver sends deliveries again that are over, as they were: with the same
-// webhook-id, from the first attempt on. It returns how many it found. With no ids it is
-// all that were exhausted since the moment given.
-func (t *Tenant) Redeliver(ctx context.Context, ids []meshhook.ID, since time.Time) (count int, err error) {
-	err = t.inTx(ctx, "redelivering", func(tx pgx.Tx) error {
-		which := `id = ANY ($2) AND status <> 'pending'`
-		args := []any{t.id, ids}
-		if len(ids) == 0 {
-			which, args = `status = 'exhausted' AND id >= $2`, []any{t.id, meshhook.FirstIDAt(since)}
+// redeliver makes deliveries that are over as if they had never been tried. A person
+// asked: neither throttle nor quiet hours hold them back, and their time begins anew.
+const redeliver = `
+	UPDATE deliveries d
+	   SET status = 'pending', reason = '', attempt = 0, next_at = now(), due_at = now(), sent_at = NULL, finished_at = NULL, passed = true
+	  FROM again WHERE d.id = again.id`
+
+// Redeliver sends a delivery that is over again as it was: with the same webhook-id, from
+// the first attempt on. Errors: CodeConflict for one that is pending, or whose alert is
+// disabled or deleted.
+func (t *Tenant) Redeliver(ctx context.Context, id meshhook.ID) error {
+	d, err := t.Delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	a, err := t.Alert(ctx, d.AlertID)
+	switch {
+	case meshhook.ErrorCode(err) == meshhook.CodeNotFound:
+		return meshhook.Errorf(meshhook.CodeConflict, "the alert of delivery %s was deleted, so that nothing says where it goes", id)
+	case err != nil:
+		return err
+	case !a.Enabled && !d.Sample:
+		return meshhook.Errorf(meshhook.CodeConflict, "the alert %s is disabled; enable it first", a.ID)
+	}
+	return t.redelivering(ctx, func(tx pgx.Tx) (int, error) {
+		tag, err := tx.Exec(ctx, `WITH again AS (SELECT id FROM deliveries WHERE project_id = $1 AND id = $2 AND status <> 'pending' FOR UPDATE)`+redeliver, t.id, id)
+		if err == nil && tag.RowsAffected() == 0 {
+			return 0, meshhook.Errorf(meshhook.CodeConflict, "delivery %s is pending: it will be tried anyway", id)
 		}
-		// A person asked: neither throttle nor quiet hours hold it back, and its time begins anew.
+		return 1, err
+	})
+}
+
+// RedeliverExhausted sends all again that were made since the moment given and are given
+// up, as Redeliver does, but for samples. It returns how many there were.
+func (t *Tenant) RedeliverExhausted(ctx context.Context, since time.Time) (count int, err error) {
+	err = t.redelivering(ctx, func(tx pgx.Tx) (int, error) {
 		tag, err := tx.Exec(ctx, `
-			WITH again AS (SELECT id FROM deliveries WHERE project_id = $1 AND `+which+` ORDER BY id FOR UPDATE)
-			UPDATE deliveries d
-			   SET status = 'pending', reason = '', attempt = 0, next_at = now(), due_at = now(), sent_at = NULL, finished_at = NULL, passed = true
-			  FROM again WHERE d.id = again.id`, args...)
-		if err != nil {
+			WITH again AS (
+				SELECT id FROM deliveries
+				 WHERE project_id = $1 AND status = 'exhausted' AND id >= $2 AND NOT sample AND alert_id IN (SELECT id FROM alert_configs WHERE project_id = $1 AND enabled)
+				 ORDER BY id FOR UPDATE -- as all who lock several
+			)`+redeliver, t.id, meshhook.FirstIDAt(since))
+		count = int(tag.RowsAffected())
+		return count, err
+	})
+	return count, err
+}
+
+// redelivering audits what do sends again, and rings for it.
+func (t *Tenant) redelivering(ctx context.Context, do func(tx pgx.Tx) (count int, err error)) error {
+	err := t.inTx(ctx, "redelivering", func(tx pgx.Tx) error {
+		count, err := do(tx)
+		if err != nil || count == 0 {
 			return err
 		}
-		count = int(tag.RowsAffected())
 		return t.audit(ctx, tx, meshhook.AuditAlertRedelivered, "", map[string]any{"deliveries": count})
 	})
 	if err == nil {
 		t.db.Ring(BellDeliveries)
 	}
-	return count, err
+	return err
 }
 
 // SampleDelivery asks for a message that tries an alert, and returns its id.
@@ -138,41 +181,4 @@ func (t *Tenant) SampleDelivery(ctx context.Context, alert meshhook.ID) (id mesh
 		t.db.Ring(BellDeliveries)
 	}
 	return id, err
-}
-
-// AlertStats returns how alerts were delivered since the moment given: of one alert, or
-// of all when it is the zero id.
-func (t *Tenant) AlertStats(ctx context.Context, alert meshhook.ID, since time.Time) (s meshhook.AlertStats, err error) {
-	s.AlertID, s.Counts = idOrNull(alert), map[meshhook.DeliveryStatus]int64{}
-	err = t.inTx(ctx, "counting deliveries", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
-			SELECT status, count(*) FROM deliveries WHERE project_id = $1 AND ($2::uuid IS NULL OR alert_id = $2) AND id >= $3 AND NOT sample GROUP BY status`,
-			t.id, s.AlertID, meshhook.FirstIDAt(since))
-		if err != nil {
-			return err
-		}
-		var status meshhook.DeliveryStatus
-		var count int64
-		if _, err = pgx.ForEachRow(rows, []any{&status, &count}, func() error { s.Counts[status] = count; return nil }); err != nil {
-			return err
-		}
-		if ended := s.Counts[meshhook.DeliveryDelivered] + s.Counts[meshhook.DeliveryExhausted]; ended > 0 {
-			share := float64(s.Counts[meshhook.DeliveryDelivered]) / float64(ended)
-			s.Delivered = &share
-		}
-		return tx.QueryRow(ctx, `
-			WITH d AS (
-				SELECT attempt, 1000 * extract(epoch FROM sent_at - due_at)::float8 AS dispatch,
-				       CASE WHEN status = 'delivered' THEN 1000 * extract(epoch FROM finished_at - due_at)::float8 END AS delivery,
-				       CASE WHEN status = 'pending' AND next_at <= now() THEN next_at END AS due
-				  FROM deliveries WHERE project_id = $1 AND ($2::uuid IS NULL OR alert_id = $2) AND id >= $3 AND NOT sample
-			)
-			SELECT coalesce(sum(attempt), 0), coalesce(sum(greatest(attempt - 1, 0)), 0), min(due),
-			       percentile_cont(0.5) WITHIN GROUP (ORDER BY dispatch), percentile_cont(0.95) WITHIN GROUP (ORDER BY dispatch), percentile_cont(0.99) WITHIN GROUP (ORDER BY dispatch),
-			       percentile_cont(0.5) WITHIN GROUP (ORDER BY delivery), percentile_cont(0.95) WITHIN GROUP (ORDER BY delivery), percentile_cont(0.99) WITHIN GROUP (ORDER BY delivery)
-			  FROM d`, t.id, s.AlertID, meshhook.FirstIDAt(since)).
-			Scan(&s.Attempts, &s.Again, &s.OldestDue, &s.Dispatch.P50, &s.Dispatch.P95, &s.Dispatch.P99, &s.Delivery.P50, &s.Delivery.P95, &s.Delivery.P99)
-	})
-	inUTC(s.OldestDue)
-	return s, err
 }

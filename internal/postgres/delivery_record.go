@@ -23,7 +23,7 @@ func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m m
 	}
 	err := settle()
 	if err == nil {
-		db.ringSettled(m)
+		db.ringSettled(c, m)
 	}
 	return err
 }
@@ -46,8 +46,7 @@ func (db *DB) settleDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.Deliver
 			return err
 		}
 	}
-	// Whoever tries an alert is looking on.
-	if m.Status == meshhook.DeliveryExhausted && !c.Delivery.Sample || m.Disable {
+	if tellsOfItself(c, m) {
 		if err := tellOfAlerts(ctx, tx, &c.Delivery, meshhook.OnExhausted); err != nil {
 			return err
 		}
@@ -102,10 +101,16 @@ func (db *DB) settleQuietly(ctx context.Context, c *meshhook.DeliveryClaim, m me
 	return err
 }
 
+// tellsOfItself says whether alerts about alerts tell of a move. Of a sample that fails,
+// the one who tries the alert hears.
+func tellsOfItself(c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) bool {
+	return m.Status == meshhook.DeliveryExhausted && !c.Delivery.Sample || m.Disable
+}
+
 // ringSettled rings for what a move has brought, after its commit.
-func (db *DB) ringSettled(m meshhook.DeliveryMove) {
+func (db *DB) ringSettled(c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) {
 	db.Ring(BellJournal)
-	db.ringFor(m.Status == meshhook.DeliveryExhausted || m.Disable, BellDeliveries)
+	db.ringFor(tellsOfItself(c, m), BellDeliveries)
 	db.ringFor(m.Disable, BellConfig)
 }
 

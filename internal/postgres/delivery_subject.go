@@ -43,10 +43,10 @@ func (t *Tenant) readSubject(ctx context.Context, tx pgx.Tx, c *meshhook.Deliver
 	if c.Delivery.Request != nil {
 		return nil
 	}
-	if err := tx.QueryRow(ctx, `SELECT name FROM projects WHERE id = $1`, t.id).Scan(&s.Project); err != nil {
+	if s.Project, err = t.name(ctx, tx); err != nil {
 		return err
 	}
-	if c.Delivery.RunID == nil {
+	if c.Delivery.RunID == nil || c.Delivery.Subject != nil { // an alert about an alert names the run, and tells of the delivery
 		return nil
 	}
 	return t.addRun(ctx, tx, c, s)
@@ -132,6 +132,20 @@ func (t *Tenant) addAbout(ctx context.Context, id meshhook.ID, s *meshhook.Deliv
 		s.LastError, s.URL = attempts[0].Error, attempts[0].URL
 	}
 	return err
+}
+
+// Name returns the project's name.
+func (t *Tenant) Name(ctx context.Context) (name string, err error) {
+	err = t.inTx(ctx, "reading the project", func(tx pgx.Tx) error {
+		name, err = t.name(ctx, tx)
+		return err
+	})
+	return name, err
+}
+
+func (t *Tenant) name(ctx context.Context, tx pgx.Tx) (name string, err error) {
+	err = tx.QueryRow(ctx, `SELECT name FROM projects WHERE id = $1`, t.id).Scan(&name)
+	return name, err
 }
 
 // freezeAlerts keeps, for the alerts about a run that are still to be rendered, how the

@@ -28,7 +28,7 @@ func (db *DB) ThrottleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, k
 		return changeDelivery(ctx, tx, c, `UPDATE deliveries SET passed = true, held = $3`, held)
 	})
 	if err == nil && !ok {
-		db.ringSettled(refused)
+		db.ringSettled(c, refused)
 	}
 	return ok, err
 }

@@ -134,7 +134,7 @@ func (h house) openedAlert(t *testing.T, alert, event meshhook.ID) string {
 	e, err := h.project.Event(ctx, event)
 	add(e, err)
 	all = append(all, e.Body...)
-	attempts, err := h.project.Attempts(ctx, meshhook.AttemptFilter{})
+	attempts, err := h.project.Attempts(ctx, meshhook.AttemptFilter{Full: true})
 	add(attempts, err)
 	all = append(append(all, attempts[0].Answer...), attempts[0].Body...)
 	add(h.project.EntriesAfter(ctx, meshhook.Cursor{}, 100))

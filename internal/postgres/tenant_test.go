@@ -245,42 +245,49 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		require.NoError(t, err)
 		require.Empty(t, secrets)
 	},
-	"Deliveries": func(t *testing.T, intruder house, v victim) {
-		for _, filter := range []meshhook.DeliveryFilter{{}, {Alert: v.alert.ID}, {Run: v.run}} {
-			list, err := intruder.project.Deliveries(t.Context(), filter)
-			require.NoError(t, err)
-			require.Empty(t, list)
-		}
+	"SampleDelivery": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.SampleDelivery(t.Context(), v.alert.ID)
+		requireCode(t, meshhook.CodeNotFound, err)
 	},
 	"Delivery": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.Delivery(t.Context(), v.delivery)
 		requireCode(t, meshhook.CodeNotFound, err)
 	},
+	"Deliveries": func(t *testing.T, intruder house, v victim) {
+		for _, f := range []meshhook.DeliveryFilter{{}, {Alert: v.alert.ID}, {Run: v.run}} {
+			list, err := intruder.project.Deliveries(t.Context(), f)
+			require.NoError(t, err)
+			require.Empty(t, list)
+		}
+	},
 	"Attempts": func(t *testing.T, intruder house, v victim) {
-		for _, filter := range []meshhook.AttemptFilter{{}, {Alert: v.alert.ID}, {Delivery: v.delivery}} {
-			list, err := intruder.project.Attempts(t.Context(), filter)
+		for _, f := range []meshhook.AttemptFilter{{}, {Alert: v.alert.ID}, {Delivery: v.delivery}} {
+			list, err := intruder.project.Attempts(t.Context(), f)
 			require.NoError(t, err)
 			require.Empty(t, list)
 		}
 	},
 	"Redeliver": func(t *testing.T, intruder house, v victim) {
-		for _, ids := range [][]meshhook.ID{nil, {v.delivery}} {
-			count, err := intruder.project.Redeliver(t.Context(), ids, time.Time{})
-			require.NoError(t, err)
-			require.Zero(t, count)
-		}
+		requireCode(t, meshhook.CodeNotFound, intruder.project.Redeliver(t.Context(), v.delivery))
 	},
-	"SampleDelivery": func(t *testing.T, intruder house, v victim) {
-		_, err := intruder.project.SampleDelivery(t.Context(), v.alert.ID)
-		requireCode(t, meshhook.CodeNotFound, err)
+	"RedeliverExhausted": func(t *testing.T, intruder house, v victim) {
+		count, err := intruder.project.RedeliverExhausted(t.Context(), time.Time{})
+		require.NoError(t, err)
+		require.Zero(t, count)
+		require.Equal(t, []string{"exhausted"}, rows[string](t, v.house, `SELECT status FROM deliveries WHERE id = $1`, v.delivery))
 	},
-	"AlertStats": func(t *testing.T, intruder house, v victim) {
-		for _, id := range []meshhook.ID{{}, v.alert.ID} {
-			stats, err := intruder.project.AlertStats(t.Context(), id, time.Time{})
-			require.NoError(t, err)
-			require.Empty(t, stats.Counts)
-			require.Zero(t, stats.Attempts)
-		}
+	"AlertStats": func(t *testing.T, intruder house, _ victim) {
+		all, each, err := intruder.project.AlertStats(t.Context(), time.Time{})
+		require.NoError(t, err)
+		require.Empty(t, all.Counts)
+		require.Empty(t, each)
+	},
+	"Name": func(t *testing.T, intruder house, v victim) {
+		name, err := intruder.project.Name(t.Context())
+		require.NoError(t, err)
+		mine, err := v.project.Name(t.Context())
+		require.NoError(t, err)
+		require.NotEqual(t, mine, name)
 	},
 	"Event": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.Event(t.Context(), v.event)
@@ -417,7 +424,7 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		status, err := intruder.project.Status(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, meshhook.Status{
-			Daemons: []meshhook.Daemon{}, Webhooks: 1, Workflows: 1, Circuits: []meshhook.Circuit{},
+			Daemons: []meshhook.Daemon{}, Webhooks: 1, Workflows: 1, Circuits: []meshhook.Circuit{}, Alerts: meshhook.AlertHealth{Deliveries: map[meshhook.DeliveryStatus]int64{}},
 			Events: map[meshhook.EventStatus]int64{}, Runs: map[meshhook.RunStatus]int64{},
 		}, status)
 	},

@@ -42,8 +42,8 @@ func Line(e meshhook.Entry, loc *time.Location) string {
 	}, " "), " ")
 }
 
-// Subject says what an entry is about: "webhook → workflow" for an event and
-// "workflow › step" for a run, or "-". It is clean.
+// Subject says what an entry is about: "webhook → workflow" for an event, "workflow ›
+// step" for a run and the workflow for an alert, or "-". It is clean.
 func Subject(e meshhook.Entry) string {
 	main, arrow, more := e.Webhook, " → ", e.Workflow
 	if e.Kind.Noun() == "run" {
@@ -86,18 +86,23 @@ func Facts(e meshhook.Entry) string {
 	return facts
 }
 
-// identity returns the id of the entry's own noun, and the other one with its
-// name.
+// identity returns the id of the entry's own noun, and the others with their names.
 func identity(e meshhook.Entry) (id, link string) {
 	own, other, name := e.EventID, e.RunID, "run "
-	if e.Kind.Noun() == "run" {
+	switch e.Kind.Noun() {
+	case "run":
 		own, other, name = e.RunID, e.EventID, "event "
+	case "alert": // a delivery; webhook-id is its id
+		own = e.DeliveryID
 	}
 	if own != nil {
 		id = own.String()
 	}
 	if other != nil {
 		link = name + other.String()
+	}
+	if e.AlertID != nil {
+		link = join(link, "alert "+e.AlertID.String())
 	}
 	return id, link
 }

@@ -13,6 +13,7 @@ import (
 
 var (
 	eventID = meshhook.ID{0: 1, 6: 0x70, 8: 0x80, 15: 0xee}
+	alertID = meshhook.ID{0: 1, 6: 0x70, 8: 0x80, 15: 0xbb}
 	runID   = meshhook.ID{0: 1, 6: 0x70, 8: 0x80, 15: 0xaa}
 )
 
@@ -27,6 +28,8 @@ func TestLine(t *testing.T) {
 		{Kind: meshhook.EntryStepRetrying, RunID: &runID, EventID: &eventID, Workflow: "chat", Step: "post", Code: "http_status", Attempt: 2, HTTPStatus: 503, DurationMS: 61500},
 		{Kind: meshhook.EntryRunFailed, RunID: &runID, Workflow: "a-name-that-is-longer-than-its-column", Detail: "gave up", Attempt: 1},
 		{Kind: meshhook.EntryCircuitOpened, Status: "open", Detail: "crm.example.com:443: its last 5 calls failed (503)"},
+		{Kind: meshhook.EntryAlertRetrying, DeliveryID: &eventID, AlertID: &alertID, RunID: &runID, Workflow: "chat", Code: "http_status", Detail: "the answer was 503", Attempt: 1, HTTPStatus: 503, DurationMS: 12},
+		{Kind: meshhook.EntryAlertDelivered, DeliveryID: &eventID, AlertID: &alertID, Attempt: 2, HTTPStatus: 200},
 		{Kind: "project.created"},
 	}
 	want := strings.TrimPrefix(`
@@ -37,6 +40,8 @@ func TestLine(t *testing.T) {
 2026-01-02T03:04:05.006Z ↻ step.retrying    chat › post                  01000000-0000-7000-8000-0000000000aa http_status · attempt 2 · HTTP 503 · 1m1.5s · event 01000000-0000-7000-8000-0000000000ee
 2026-01-02T03:04:05.006Z ✗ run.failed       a-name-that-is-longer-than-its-column 01000000-0000-7000-8000-0000000000aa gave up
 2026-01-02T03:04:05.006Z ⏸ circuit.opened   -                                                                 crm.example.com:443: its last 5 calls failed (503)
+2026-01-02T03:04:05.006Z ↻ alert.retrying   chat                         01000000-0000-7000-8000-0000000000ee http_status: the answer was 503 · HTTP 503 · 12ms · run 01000000-0000-7000-8000-0000000000aa · alert 01000000-0000-7000-8000-0000000000bb
+2026-01-02T03:04:05.006Z ✓ alert.delivered  -                            01000000-0000-7000-8000-0000000000ee attempt 2 · HTTP 200 · alert 01000000-0000-7000-8000-0000000000bb
 2026-01-02T03:04:05.006Z · project.created  -
 `, "\n")
 	var got strings.Builder
@@ -70,7 +75,7 @@ func TestSubject(t *testing.T) {
 func TestLine_Hostile(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;pwned\x07\u202e\n\u009b31m\xff"
-	for _, noun := range []string{"event.", "run.", "step.", ""} {
+	for _, noun := range []string{"event.", "run.", "step.", "alert.", ""} {
 		line := tail.Line(meshhook.Entry{
 			Kind: meshhook.EntryKind(noun + evil), Webhook: evil, Workflow: evil, Step: evil,
 			Status: evil, Code: evil, Detail: evil, EventID: &eventID, RunID: &runID,

@@ -202,7 +202,7 @@ func drawHelp(d *doc, bindings []key.Binding) {
 		{"status:failed", "accepted rejected … queued running waiting succeeded …"},
 		{"webhook:git", "part of a webhook's path"},
 		{"workflow:chat", "part of a workflow's name"},
-		{"kind:run", "event, run (with its steps), step, circuit, or a whole kind"},
+		{"kind:run", "event, run (with its steps), step, alert, circuit, or a whole kind"},
 	} {
 		d.field(f[0], f[1])
 	}
