@@ -96,9 +96,7 @@ func (f AlertFields) about() (workflow string, ok bool, err error) {
 	return f.WorkflowID, all || f.WorkflowID != "", nil
 }
 
-func wrongAbout(message string) error {
-	return &meshhook.Error{Code: meshhook.CodeInvalid, Message: message, Details: []meshhook.Problem{{Path: "/workflow_id", Message: message}}}
-}
+func wrongAbout(message string) error { return wrongAt("/workflow_id", message) }
 
 // savedAlert is an alert as it was saved.
 type savedAlert struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/api"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
@@ -56,6 +57,12 @@ func (v view) SearchEvents(ctx context.Context, f meshhook.EventFilter, _ string
 	f.Limit = limit
 	list, err := v.Events(ctx, f)
 	return list, meshhook.ID{}, err
+}
+
+func (view) TestAlert(context.Context, meshhook.ID) (alert.Trial, error) { return alert.Trial{}, nil }
+
+func (view) TryAlert(context.Context, meshhook.Alert, meshhook.Secret) (alert.Trial, error) {
+	return alert.Trial{}, nil
 }
 
 func (view) Explain(context.Context, meshhook.ID) (api.Explained, error) {

@@ -46,11 +46,22 @@ var (
 		{name: "webhook", kind: "string", help: "Only what the webhook with this path took and started."},
 		{name: "workflow", kind: "string", help: "Only what concerns the workflow of this name."},
 		{name: "status", kind: "string", help: "Only what has this status.", words: statuses()},
-		{name: "kind", kind: "string", help: "Only these kinds, with commas between them: event, run, circuit."},
+		{name: "kind", kind: "string", help: "Only these kinds, with commas between them: event, run, alert, circuit."},
 	}
 	auditParameters = []parameter{
 		{name: "actor", kind: "string", help: "Only what this actor changed: cli:USER@HOST or token:NAME."},
 		{name: "action", kind: "string", help: "Only this action, like webhook.updated."},
+	}
+	ofAlert              = parameter{name: "alert", kind: "string", help: "Only what is of the alert with this id."}
+	deliveriesParameters = []parameter{
+		ofAlert,
+		{name: "status", kind: "string", help: "Only deliveries of this status.", words: words(meshhook.DeliveryStatuses())},
+		{name: "run", kind: "string", help: "Only deliveries about the run with this id."},
+	}
+	attemptsParameters = []parameter{
+		ofAlert,
+		{name: "delivery", kind: "string", help: "Only attempts of the delivery with this id."},
+		{name: "full", kind: "boolean", help: "Whether requests and answers are there, too; a page has then 20 attempts at most."},
 	}
 	versionParameters = []parameter{{name: "version", kind: "integer", help: "Another version than the newest."}}
 )
@@ -69,7 +80,7 @@ func (h *Handler) routes() []route {
 		{post, "/api/webhooks/{id}/test", edit, "testWebhook", "Send a signed request to a webhook", nil, 0, taking(testWebhook)},
 
 		{get, "/api/events", read, "listEvents", "List events, newest first", with(eventsParameters, since, paging), 0, many(listEvents)},
-		{get, "/api/events/stream", read, "streamEvents", "Follow events and runs live (Server-Sent Events)", with(streamParameters, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
+		{get, "/api/events/stream", read, "streamEvents", "Follow events, runs and alerts live (Server-Sent Events)", with(streamParameters, since), 0, handler{status: http.StatusOK, stream: true, do: streamEntries}},
 		{get, "/api/events/{id}", read, "getEvent", "Show an event with its body as expressions see it", nil, 0, one(showEvent)},
 		{get, "/api/events/{id}/explain", read, "explainEvent", "Find out why an event was refused for its signature", nil, 0, one(explainEvent)},
 		{post, "/api/events/{id}/replay", edit, "replayEvent", "Start another run on an event, or try one dry", nil, 0, starting(replayEvent)},
@@ -94,6 +105,12 @@ func (h *Handler) routes() []route {
 		{get, "/api/alerts/config/{id}", read, "listWorkflowAlerts", "List the alerts that tell of a workflow, by its id or name", paging, 0, many(listAlerts)},
 		{remove, "/api/alerts/config/{id}", edit, "deleteAlert", "Delete an alert; what it has sent stays in the log", nil, 0, one(deleteAlert)},
 		{post, "/api/alerts/config/{id}/rotate-secret", edit, "rotateAlertSecret", "Give an alert a new secret; the old one signs beside it for a while", nil, 0, taking(rotateAlertSecret)},
+		{post, "/api/alerts/test", edit, "testAlert", "Send a sample of an alert, stored or not, and see what comes of it", nil, 0, taking(testAlert)},
+		{get, "/api/alerts/deliveries", read, "listDeliveries", "List messages and what became of them, newest first", with(deliveriesParameters, since, paging), 0, many(listDeliveries)},
+		{post, "/api/alerts/deliveries/{id}/redeliver", edit, "redeliver", "Send a message again, with the same webhook-id", nil, 0, taking(redeliver)},
+		{post, "/api/alerts/redeliver", edit, "redeliverExhausted", "Send all messages again that were given up", nil, 0, taking(redeliverExhausted)},
+		{get, "/api/alerts/log", read, "listAttempts", "List every attempt to send a message, newest first", with(attemptsParameters, since, paging), 0, many(listAttempts)},
+		{get, "/api/alerts/stats", read, "reportAlerts", "Show how surely and how fast messages are delivered", with([]parameter{ofAlert}, since), 0, one(reportAlerts)},
 
 		{get, "/api/secrets", admin, "listSecrets", "List the vault's secrets, without their values", paging, 0, many(listSecrets)},
 		{post, "/api/secrets", admin, "setSecret", "Store a secret, or replace it", nil, 0, taking(setSecret)},

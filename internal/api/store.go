@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
 )
@@ -99,6 +100,18 @@ type Alerts interface {
 	DeleteAlert(ctx context.Context, id meshhook.ID) error
 	AlertSecrets(ctx context.Context, alert meshhook.ID) ([]meshhook.AlertSecret, error)
 	RotateAlertSecret(ctx context.Context, id meshhook.ID, secret meshhook.Secret, grace time.Duration) error
+	// TestAlert sends a sample of an alert, and waits for what comes of it.
+	TestAlert(ctx context.Context, id meshhook.ID) (alert.Trial, error)
+	// TryAlert does so with an alert that is not stored, signed by the secret unless that
+	// is zero.
+	TryAlert(ctx context.Context, a meshhook.Alert, secret meshhook.Secret) (alert.Trial, error)
+	Deliveries(ctx context.Context, f meshhook.DeliveryFilter) ([]meshhook.Delivery, error)
+	Delivery(ctx context.Context, id meshhook.ID) (meshhook.Delivery, error)
+	Attempts(ctx context.Context, f meshhook.AttemptFilter) ([]meshhook.AlertAttempt, error)
+	// Redeliver sends a delivery again that is over, RedeliverExhausted all that were given up.
+	Redeliver(ctx context.Context, id meshhook.ID) error
+	RedeliverExhausted(ctx context.Context, since time.Time) (int, error)
+	AlertStats(ctx context.Context, since time.Time) (all meshhook.AlertStats, each []meshhook.AlertStats, err error)
 }
 
 // Vault is the part of Project that is about secrets.
@@ -106,6 +119,8 @@ type Vault interface {
 	Secrets(ctx context.Context) ([]meshhook.VaultSecret, error)
 	SetSecret(ctx context.Context, name string, value meshhook.Secret) (created bool, err error)
 	DeleteSecret(ctx context.Context, name string) error
+	// SecretValues are for hiding them; no answer holds one.
+	SecretValues(ctx context.Context) (map[string]meshhook.Secret, error)
 }
 
 // Tokens is the part of Project that is about tokens.

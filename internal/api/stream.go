@@ -26,7 +26,7 @@ const (
 	streamWrite = 30 * time.Second
 )
 
-// statuses are those of events, runs and steps, each once.
+// statuses are those of events, runs, steps and deliveries, each once.
 func statuses() []string {
 	all := append(words(meshhook.EventStatuses()), words(meshhook.RunStatuses())...)
 	for _, s := range words(meshhook.StepStatuses()) {
@@ -34,7 +34,7 @@ func statuses() []string {
 			all = append(all, s)
 		}
 	}
-	return all
+	return append(all, words(meshhook.DeliveryStatuses())...)
 }
 
 // following reads what is to be followed.
