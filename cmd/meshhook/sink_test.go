@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -38,17 +39,21 @@ type sink struct {
 //	sink requests [NAME]     prints how many requests came
 //	sink keys [NAME]         prints how many Idempotency-Keys came, and requests without
 //	sink status CODE [NAME]  answers with CODE from now on
+//	sink keep FILE [NAME]    writes the last request to FILE.headers (JSON) and FILE.body
 func sinkVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: sink start|wait|show|requests|keys|status …")
+		ts.Fatalf("usage: sink start|wait|show|requests|keys|status|keep …")
 	}
 	what, args, number := args[0], args[1:], 0
-	if what == "wait" || what == "status" {
+	file := ""
+	if what == "wait" || what == "status" || what == "keep" {
 		if len(args) == 0 {
-			ts.Fatalf("usage: sink %s NUMBER [NAME]", what)
+			ts.Fatalf("usage: sink %s NUMBER|FILE [NAME]", what)
 		}
 		var err error
-		number, err = strconv.Atoi(args[0])
+		if file = args[0]; what != "keep" {
+			number, err = strconv.Atoi(file)
+		}
 		ts.Check(err)
 		args = args[1:]
 	}
@@ -70,7 +75,25 @@ func sinkVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("there is no sink %s", name)
 	}
+	if what == "keep" {
+		k.keep(ts, ts.MkAbs(file))
+		return
+	}
 	k.do(ts, what, number)
+}
+
+// keep writes the last request to files, as a recipient would.
+func (k *sink) keep(ts *testscript.TestScript, file string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.all) == 0 {
+		ts.Fatalf("the sink has no request")
+	}
+	last := k.all[len(k.all)-1]
+	headers, err := json.Marshal(last.Headers)
+	ts.Check(err)
+	ts.Check(os.WriteFile(file+".headers", headers, 0o600))
+	ts.Check(os.WriteFile(file+".body", []byte(last.Body), 0o600))
 }
 
 func (k *sink) do(ts *testscript.TestScript, what string, number int) {

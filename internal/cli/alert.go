@@ -21,6 +21,7 @@ func newAlertsCmd(a *app) *cobra.Command {
 		},
 		newAlertCreateCmd(a), newAlertListCmd(a), newAlertShowCmd(a), newAlertUpdateCmd(a), newAlertDeleteCmd(a),
 		newAlertEnableCmd(a), newAlertDisableCmd(a), newAlertRotateCmd(a),
+		newAlertTestCmd(a), newAlertDeliveriesCmd(a), newAlertLogCmd(a), newAlertRedeliverCmd(a), newAlertStatsCmd(a),
 	)
 }
 

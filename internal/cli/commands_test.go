@@ -52,6 +52,8 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 	want := map[string]string{
 		"alerts": "", "alerts create": alert, "alerts list": "workflow", "alerts show": "reveal", "alerts update": alert, "alerts delete": "yes",
 		"alerts enable": "", "alerts disable": "", "alerts rotate-secret": "grace " + secret,
+		"alerts test": "reveal " + alert, "alerts deliveries": "alert cursor limit run since status", "alerts log": "full limit reveal since",
+		"alerts redeliver": "exhausted since yes", "alerts stats": "since", "verify": "body headers tolerance " + secret,
 		"": "", "daemon": "admin-listen listen only",
 		"webhook": "", "webhook create": endpoint + " " + secret, "webhook list": "", "webhook show": "", "webhook update": endpoint,
 		"webhook delete": "yes", "webhook enable": "", "webhook disable": "", "webhook url": "", "webhook rotate-secret": "grace " + secret,

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/tail"
 )
 
 func newStatusCmd(a *app) *cobra.Command {
@@ -60,10 +61,23 @@ func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) er
 		f.add("daemon", fmt.Sprintf("%s, pid %d, %s, version %s, up %s", d.Host, d.PID, strings.Join(d.Roles, "+"), d.Version,
 			time.Since(d.StartedAt).Round(time.Second)))
 	}
+	addAlertHealth(f, status.Alerts)
 	for i := range status.Circuits {
 		f.add("circuit", circuitText(&status.Circuits[i], time.Now()))
 	}
 	return a.writeTable(w, &f.table)
+}
+
+// addAlertHealth says how alerts fare, of those who have any.
+func addAlertHealth(f *fields, h meshhook.AlertHealth) {
+	text := countsText(meshhook.DeliveryStatuses(), h.Deliveries)
+	if h.OldestDue != nil {
+		text += ", the oldest due for " + max(time.Since(*h.OldestDue), 0).Round(time.Second).String()
+	}
+	f.add("alerts, 24h", text)
+	if h.Unheard > 0 {
+		f.add("alerts about alerts", cell{fmt.Sprintf("%d could not be delivered; see 'meshhook alerts deliveries --status exhausted'", h.Unheard), tail.Bad})
+	}
 }
 
 // circuitText says how a circuit that is not closed stands.

@@ -30,8 +30,8 @@ type tailOptions struct {
 func newTailCmd(a *app) *cobra.Command {
 	o := &tailOptions{}
 	cmd := &cobra.Command{
-		Use: "tail", Short: "Watch events, runs and steps as they happen",
-		Long: `Watch events, runs and steps as they happen: a screen on a terminal, plain lines in
+		Use: "tail", Short: "Watch events, runs, steps and alerts as they happen",
+		Long: `Watch events, runs, steps and alerts as they happen: a screen on a terminal, plain lines in
 a pipe or with --plain, one JSON object a line with --json. It reconnects by itself.`,
 		Example: `  meshhook tail
   meshhook tail --since 10m --status failed
@@ -43,7 +43,7 @@ a pipe or with --plain, one JSON object a line with --json. It reconnects by its
 	flags.StringVar(&o.webhook, "webhook", "", "only what the webhook with this `path` took and started")
 	flags.StringVar(&o.workflow, "workflow", "", "only what concerns the workflow of this `name`")
 	addChoice(cmd, &o.status, "status", "only what has this status", statuses())
-	flags.StringSliceVar(&o.kinds, "kind", nil, "only these `kinds`, with commas between them: event, run, circuit")
+	flags.StringSliceVar(&o.kinds, "kind", nil, "only these `kinds`, with commas between them: event, run, alert, circuit")
 	addDuration(flags, &o.since, "since", "begin this `duration` ago, like 10m")
 	flags.BoolVar(&o.plain, "plain", false, "print lines, on a terminal too")
 	completeFlag(cmd, "webhook", a.names(webhookNames))
@@ -52,7 +52,7 @@ a pipe or with --plain, one JSON object a line with --json. It reconnects by its
 	return cmd
 }
 
-// statuses are those of events, runs and steps, each once.
+// statuses are those of events, runs, steps and deliveries, each once.
 func statuses() (all []string) {
 	for _, s := range meshhook.EventStatuses() {
 		all = append(all, string(s))
@@ -64,6 +64,9 @@ func statuses() (all []string) {
 		if !slices.Contains(all, string(s)) {
 			all = append(all, string(s))
 		}
+	}
+	for _, s := range meshhook.DeliveryStatuses() {
+		all = append(all, string(s))
 	}
 	return all
 }
