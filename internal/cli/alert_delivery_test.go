@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/pgtest"
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
@@ -64,6 +68,25 @@ func TestAnAlertIsTried(t *testing.T) {
 	require.Contains(t, u.must("alerts log "+id+" --full"), "delivered")
 	require.Contains(t, u.must("alerts log"), "RESULT")
 	require.Contains(t, u.must("alerts stats"), "LEFT AFTER P50")
+}
+
+// A daemon that is listed but takes nothing up, since it has died, holds up no sample.
+func TestASampleIsSentThoughItsDaemonIsDead(t *testing.T) {
+	t.Parallel()
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(receiver.Close)
+	u := newUser(t).withDatabase().withWorkflow()
+	u.env = append(u.env, "MESHHOOK_NETWORK_ALLOW=127.0.0.0/8")
+	u.must("alerts create --all-workflows --on failed --signing none --url " + receiver.URL)
+	id, _, _ := strings.Cut(u.must("alerts list"), "\t")
+	db := pgtest.Open(t, strings.TrimPrefix(u.env[1], "MESHHOOK_DATABASE_URL="))
+	require.NoError(t, db.Beat(t.Context(), meshhook.Daemon{ID: meshhook.NewID(), Host: "gone", Roles: []string{"worker"}}))
+	require.Contains(t, u.must("alerts test "+id), "result\tdelivered\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var out, err bytes.Buffer
+	require.Equal(t, 1, Main(ctx, []string{"alerts", "test", id}, u.streams(&out, &err)))
+	require.Equal(t, "error: interrupted\n", err.String())
 }
 
 func TestRedeliveringAsks(t *testing.T) {

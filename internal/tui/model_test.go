@@ -217,3 +217,26 @@ func TestScreen_Init(t *testing.T) {
 	cancel()
 	require.Nil(t, batch[1]())
 }
+
+// A message about a run is a row of its own, and leads to the run.
+func TestScreen_Alerts(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, 120, 15)
+	s.conn = connected
+	s.feedIn(
+		meshhook.Entry{ID: id(1), At: noon, Kind: meshhook.EntryAlertDelivered, DeliveryID: ref(9), AlertID: ref(8), Workflow: "orders", HTTPStatus: 204},
+		meshhook.Entry{
+			ID: id(2), At: noon, Kind: meshhook.EntryAlertExhausted, DeliveryID: ref(9), AlertID: ref(8), RunID: ref(2), Workflow: "orders",
+			Status: "exhausted", Code: "http_status", Detail: "the answer was 400 Bad Request", HTTPStatus: 400,
+		},
+	)
+	view := s.View()
+	require.Regexp(t, `✓ alert\.delivered +orders +HTTP 204`, view)
+	require.Regexp(t, `✗ alert\.exhausted +orders +http_status: the answer was 400 Bad Request · HTT`, view)
+	s.press("/")
+	s.write("kind:alert status:exhausted")
+	s.press("enter")
+	require.NotContains(t, s.View(), "alert.delivered")
+	s.press("enter")
+	require.Equal(t, target{"run", id(2)}, s.page().target)
+}
