@@ -21,7 +21,7 @@ func newAlertStatsCmd(a *app) *cobra.Command {
 the share that is delivered, against the promised 99.99 %, and how long it took from the
 commit of what they tell of until they left, against the promised 500 ms, and until they
 were taken. Messages that wait for quiet hours wait here, too; samples do not count.`,
-		Example: "  meshhook alerts stats --since 7d\n  meshhook alerts stats 01890a5d-ac96-774b-bcce-b302099a8057",
+		Example: "  meshhook alerts stats --since 168h\n  meshhook alerts stats 01890a5d-ac96-774b-bcce-b302099a8057",
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertIDs)),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			var id *meshhook.ID
