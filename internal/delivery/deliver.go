@@ -233,7 +233,7 @@ func (s *sender) send(ctx context.Context) error {
 // withhold keeps a message whose host must not be called now. It counts as no attempt,
 // but has an end.
 func (s *sender) withhold(ctx context.Context, refused *meshhook.CircuitRefusal) error {
-	if s.claim.Delivery.Sample || s.now().Sub(s.claim.Due) > alert.MaxWithheld(s.subject.Alert.Schedule) {
+	if s.now().Sub(s.claim.Due) > alert.MaxWithheld(s.subject.Alert.Schedule) {
 		return s.giveUp(ctx, meshhook.DeliveryCircuitOpen, refused.Message())
 	}
 	return s.store.ReleaseDelivery(ctx, s.claim, refused.Wait)

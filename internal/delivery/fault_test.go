@@ -209,15 +209,15 @@ func TestACircuitOpens(t *testing.T) {
 	require.Equal(t, meshhook.DeliveryExhausted, given.Status)
 	require.Equal(t, meshhook.DeliveryCircuitOpen, given.Reason)
 	require.Equal(t, 5, given.Attempt)
-	// Whoever tries an alert hears of it at once, and nobody else does.
+	// Whoever tries an alert wants to know how it is now, and nobody else hears of it.
 	sample, err := h.project.SampleDelivery(t.Context(), a.ID)
 	require.NoError(t, err)
 	h.settle(t, s)
 	given, err = h.project.Delivery(t.Context(), sample)
 	require.NoError(t, err)
-	require.Equal(t, meshhook.DeliveryCircuitOpen, given.Reason)
+	require.Equal(t, meshhook.DeliveryHTTPStatus, given.Reason)
 	require.Equal(t, []string{"alert.circuit_open", "alert.exhausted"}, types(t, fallback.all()))
-	require.Len(t, dead.all(), 5)
+	require.Len(t, dead.all(), 6)
 }
 
 // Alerts about alerts that cannot be delivered open a circuit, and tell nobody.
