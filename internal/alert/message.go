@@ -205,7 +205,7 @@ func aboutOf(s *Subject) *aboutData {
 
 // circuitOf tells of a receiver that has failed too often: of no single message.
 func circuitOf(s *Subject) *aboutData {
-	if s.Delivery.Type != meshhook.OnCircuitOpen.Type() || s.Host == "" {
+	if s.Delivery.Type != meshhook.OnCircuitOpen.Type() && s.Delivery.Type != meshhook.AlertTest || s.Host == "" {
 		return nil
 	}
 	return &aboutData{Reason: meshhook.DeliveryCircuitOpen, Error: meshhook.Clip(s.LastError, maxText), Host: s.Host}

@@ -169,6 +169,8 @@ func TestSamples(t *testing.T) {
 		require.True(t, strings.HasPrefix(text, `{"type":"alert.test",`))
 		require.True(t, strings.HasSuffix(text, `,"sample":true}}`), text)
 		require.Equal(t, condition == meshhook.OnWaiting, strings.Contains(text, `"approval":{"step":"sample"`))
+		require.Equal(t, condition.AboutAlerts(), s.Context()["about"] != nil, "expressions about alerts find something")
+		require.Equal(t, condition == meshhook.OnAbsent, s.Context()["webhook"] != nil)
 
 		run := s.Run
 		s.FillSample()

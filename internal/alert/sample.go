@@ -21,6 +21,7 @@ func (s *Subject) FillSample() {
 		last := s.at().Add(-s.Alert.Expect.Within.Std())
 		s.Webhook, s.LastEvent = s.Alert.Expect.Webhook, &last
 	}
+	s.sampleAbout()
 	begun, ended := s.at().Add(-1500*time.Millisecond), s.at()
 	event := meshhook.FirstIDAt(begun.Add(-time.Millisecond))
 	s.Event = &meshhook.Event{
@@ -40,6 +41,23 @@ func (s *Subject) FillSample() {
 		s.Run.Workflow = "sample"
 	}
 	s.sampleEnd(begun, ended)
+}
+
+// sampleAbout gives an alert about alerts something to be about: a message that was
+// given up, or a receiver that fails, at a name that nobody has (RFC 2606, section 2).
+func (s *Subject) sampleAbout() {
+	if len(s.Alert.On) == 0 || s.Alert.On[0] != meshhook.OnExhausted && s.Alert.On[0] != meshhook.OnCircuitOpen {
+		return
+	}
+	s.Host, s.LastError = "sample.invalid:443", "this is a sample: nothing has failed"
+	if s.Alert.On[0] == meshhook.OnExhausted {
+		s.Host = "https://sample.invalid"
+		id := meshhook.FirstIDAt(s.at())
+		s.About = &meshhook.Delivery{
+			ID: id, AlertID: s.Alert.ID, Type: meshhook.OnFailed.Type(), RunID: &id, Workflow: "sample",
+			Status: meshhook.DeliveryExhausted, Reason: meshhook.DeliveryTimeout, Attempt: 1,
+		}
+	}
 }
 
 // sampleEnd gives the sample the state that the alert waits for.
