@@ -269,7 +269,7 @@ func (s *alertSave) view(ctx context.Context, c *call, a meshhook.Alert) (v save
 		return v, err
 	}
 	names, _ := s.program.Secrets()
-	v.Warnings = workflow.MissingSecrets(names, vault)
+	v.Warnings = append(s.program.Warnings(), workflow.MissingSecrets(names, vault)...)
 	v.SecretKey, v.PublicKey, err = handOver(a.Signing, s.secret, s.generated)
 	return v, err
 }

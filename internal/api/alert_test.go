@@ -90,6 +90,11 @@ func TestAlertLifecycle(t *testing.T) {
 	}
 	h.refused(t, 404, meshhook.CodeNotFound, "GET", alerts+"/nope", "")
 
+	// A name that is misspelt is null, and a condition of it narrows all away.
+	doubted := h.want(t, 200, "POST", alerts, `{"id":"`+id+`","when":".runn.attempt > 1"}`)
+	require.Equal(t, []any{".runn is null: expressions see no such name; did you mean .run?"}, doubted["warnings"])
+	require.NotContains(t, h.want(t, 200, "POST", alerts, `{"id":"`+id+`","when":null}`), "warnings")
+
 	// Switched off and on, and nothing else changed.
 	off := h.want(t, 200, "POST", alerts, `{"id":"`+id+`","enabled":false}`)
 	require.Equal(t, false, off["enabled"])

@@ -100,7 +100,7 @@ func (a *app) printMade(ctx context.Context, s *session, made meshhook.Alert, pr
 		return err
 	}
 	names, _ := program.Secrets()
-	view.Warnings = workflow.MissingSecrets(names, vault)
+	view.Warnings = append(program.Warnings(), workflow.MissingSecrets(names, vault)...)
 	for _, warning := range view.Warnings {
 		a.warn("%s", warning)
 	}

@@ -42,7 +42,7 @@ func TestAnAlertIsTried(t *testing.T) {
 	r = u.runs("alerts test " + id)
 	require.Equal(t, 1, r.code, r.err)
 	require.Contains(t, r.out, "result\tnot delivered (expression)\n")
-	require.Contains(t, r.out, "error\t")
+	require.Contains(t, r.out, "must give a URL; the secret nope does not exist; make it with: meshhook secret set nope\n")
 	require.NotContains(t, r.out, "signature")
 	dead, _, _ := strings.Cut(u.must("alerts deliveries --status exhausted"), "\t")
 

@@ -89,8 +89,12 @@ func (o *alertTestOptions) tryUnstored(ctx context.Context, a *app) error {
 		return err
 	}
 	tried = alert.WithDefaults(tried)
-	if _, err := checkAlert(tried); err != nil {
+	program, err := checkAlert(tried)
+	if err != nil {
 		return err
+	}
+	for _, warning := range program.Warnings() {
+		a.warn("%s", warning)
 	}
 	secret, _, err := o.secret.forSigning(a, tried.Signing)
 	if err != nil {

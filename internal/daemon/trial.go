@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/alert"
@@ -13,6 +14,7 @@ import (
 	"github.com/profullstack/meshhook/internal/loop"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
+	"github.com/profullstack/meshhook/internal/workflow"
 )
 
 const (
@@ -61,7 +63,7 @@ func (t Trials) Stored(ctx context.Context, id meshhook.ID) (trial alert.Trial, 
 	if len(attempts) > 0 {
 		trial = t.of(attempts[0], sample) //nolint:contextcheck // it computes, and fetches nothing
 	} else if _, notMade := sample.Render(ctx); notMade != nil {
-		trial.Error = notMade.Error()
+		trial.Error = explain(notMade, sample).Error()
 	}
 	trial.Delivered, trial.Reason, trial.Delivery = d.Status == meshhook.DeliveryDelivered, d.Reason, &d
 	return trial, nil
@@ -79,9 +81,28 @@ func (t Trials) Unstored(ctx context.Context, a meshhook.Alert, secret meshhook.
 	}
 	attempt, err := sample.Try(ctx, t.Client)
 	if err != nil {
-		return trial, err
+		return trial, explain(err, sample)
 	}
 	return t.of(attempt, sample), nil //nolint:contextcheck // it computes, and fetches nothing
+}
+
+// explain adds to what kept a message from being made which secrets of the vault are not
+// there: an expression that reads one just finds null.
+func explain(notMade error, s delivery.Sample) error {
+	program, err := alert.Compile(s.Alert)
+	if err != nil {
+		return notMade
+	}
+	read, _ := program.Secrets()
+	var vault []meshhook.VaultSecret
+	for name := range s.Vault {
+		vault = append(vault, meshhook.VaultSecret{Name: name})
+	}
+	missing := workflow.MissingSecrets(read, vault)
+	if len(missing) == 0 {
+		return notMade
+	}
+	return meshhook.Errorf(meshhook.ErrorCode(notMade), "%w; %s", notMade, strings.Join(missing, "; "))
 }
 
 // sample collects what a sample of an alert is made of.

@@ -92,7 +92,7 @@ func readFields[T any](c *checker, n *node, what string, table []field[T], into 
 		at := slices.Index(known, key.scalar)
 		if at < 0 {
 			c.at(key, "%s has no key %s%s", what, quote(key.scalar), didYouMean(key.scalar, known))
-			meant = append(meant, nearest(key.scalar, known))
+			meant = append(meant, Nearest(key.scalar, known))
 			continue
 		}
 		table[at].read(c, n.items[i], into)

@@ -90,9 +90,9 @@ func (ps Problems) asError() error {
 	return &meshhook.Error{Code: meshhook.CodeInvalid, Message: message, Details: details, Err: shown}
 }
 
-// nearest returns the known word that the given one was probably meant to be,
+// Nearest returns the known word that the given one was probably meant to be,
 // or "" when none is near.
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	best, limit := "", 1+len(word)/4
 	for _, k := range known {
 		if d := spelling.Distance(strings.ToLower(word), k); d <= limit {
@@ -105,7 +105,7 @@ func nearest(word string, known []string) string {
 // didYouMean returns the end of a sentence about an unknown word: a guess, or
 // else the words that are known.
 func didYouMean(word string, known []string) string {
-	if guess := nearest(word, known); guess != "" {
+	if guess := Nearest(word, known); guess != "" {
 		return fmt.Sprintf("; did you mean %q?", guess)
 	}
 	if len(known) == 0 || len(known) > 20 {

@@ -132,7 +132,7 @@ var roots = []string{"event", "run", "secrets", "steps"}
 
 func (r *reviewer) use(s *Step, u use, ended map[string]bool, foreach string) {
 	name, _, _ := strings.Cut(u.path, ".")
-	switch guess := nearest(name, roots); {
+	switch guess := Nearest(name, roots); {
 	case name == "item" || name == "index":
 		if foreach == "" {
 			r.warn(u.line, u.column, "."+name+" is null here: "+quote(s.ID)+" does not stand in a foreach")
