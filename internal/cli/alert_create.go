@@ -30,6 +30,9 @@ func runAlertCreate(ctx context.Context, a *app, o *alertFlags) error {
 	if o.all == (o.workflow != "") {
 		return usageError("say whose runs are told of: --workflow NAME or --all-workflows, and not both")
 	}
+	if len(o.on.list) == 0 || o.url == "" {
+		return usageError("an alert needs conditions and a URL; give --on and --url, like --on failed --url https://example.com/alerts")
+	}
 	if err := o.readFiles(a); err != nil {
 		return err
 	}
