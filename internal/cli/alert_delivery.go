@@ -202,7 +202,7 @@ func viewAttempt(reveal bool) func(meshhook.AlertAttempt, map[string]meshhook.Se
 func (a *app) printAttempts(list []alert.AttemptView, full bool) error {
 	columns := []string{"at", "delivery", "attempt", "result", "status", "latency", "url", "reason", "error"}
 	row := func(t *table, v alert.AttemptView) {
-		t.add(v.At, v.DeliveryID, v.Attempt, attemptState(v), statusText(v.HTTPStatus), latencyText(v.LatencyMS), v.URL, v.Reason, v.Error)
+		t.add(v.At, v.DeliveryID, v.Attempt, attemptState(v), statusText(v.HTTPStatus), latencyText(v.LatencyMS), v.URL, v.Reason, attemptError(v))
 	}
 	if !full {
 		return printList(a, list, columns, row)
@@ -220,6 +220,19 @@ func (a *app) printAttempts(list []alert.AttemptView, full bool) error {
 		}
 		return nil
 	})
+}
+
+// attemptError is what went wrong: with the attempt, and with what the message should
+// have been.
+func attemptError(v alert.AttemptView) string {
+	switch {
+	case v.Fallback == "":
+		return v.Error
+	case v.Error == "":
+		return "sent otherwise: " + v.Fallback
+	default:
+		return v.Error + "; sent otherwise: " + v.Fallback
+	}
 }
 
 func attemptState(v alert.AttemptView) cell {

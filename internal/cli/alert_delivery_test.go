@@ -119,6 +119,12 @@ func TestWordsOfAlerts(t *testing.T) {
 	require.Equal(t, tail.Plain, deliveryState(meshhook.DeliveryPending).tone)
 	require.Equal(t, cell{"under way", tail.Busy}, attemptState(alert.AttemptView{}))
 	require.Equal(t, cell{"delivered", tail.Good}, attemptState(alert.AttemptView{HTTPStatus: 200}))
+	view := alert.AttemptView{Fallback: "payload: no"}
+	require.Equal(t, "sent otherwise: payload: no", attemptError(view))
+	view.Error = "the answer was 500"
+	require.Equal(t, "the answer was 500; sent otherwise: payload: no", attemptError(view))
+	view.Fallback = ""
+	require.Equal(t, "the answer was 500", attemptError(view))
 	wrong := false
 	require.Equal(t, "not valid: stale", signatureText(alert.Trial{Request: &alert.RequestView{}, SignatureValid: &wrong, Signature: "stale"}))
 	text := exchangeText(&alert.RequestView{URL: "https://x", Headers: map[string]string{"a": "\x1b[2J"}, Body: "one\r\ntwo\n"}, &alert.ResponseView{Status: 200})
