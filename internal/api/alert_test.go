@@ -231,6 +231,12 @@ func TestAnAlertThatCannotBe(t *testing.T) {
 		`{"id":"` + id + `","payload":"••••••"}`:                                        "/payload",
 		`{"workflow_id":"hello","on":["exhausted"],"url":"https://example.com/"}`:       "/on/0",
 		`{"all_workflows":true,"on":["failed"],"url":"https://example.com","when":"("}`: "/when",
+		`{"id":"nonsense"}`:                                          "/id",
+		`{"id":""}`:                                                  "/id",
+		`{` + whole + `,"throttle":"soon"}`:                          "/throttle",
+		`{` + whole + `,"timeout":""}`:                               "/timeout",
+		`{` + whole + `,"retry":{"schedule":["0s","5"]}}`:            "/retry/schedule/1",
+		`{` + whole + `,"expect":{"webhook":"stripe","within":"6"}}`: "/expect/within",
 	} {
 		re := h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, body)
 		require.NotEmpty(t, re.Error.Details, body)
@@ -250,8 +256,8 @@ func TestAnAlertThatCannotBe(t *testing.T) {
 		re := h.refused(t, 400, meshhook.CodeMalformed, "POST", alerts, body)
 		require.Equal(t, path, re.Error.Details[0].Path, body)
 	}
-	h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{"id":"nonsense"}`)
-	h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{`+whole+`,"throttle":"soon"}`)
+	require.Equal(t, "/id: is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057",
+		h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{"id":"nonsense"}`).Error.Message)
 	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"workflow_id":"nope","on":["failed"],"url":"https://example.com/"}`)
 	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"all_workflows":true,"on":["absent"],"url":"https://example.com/","expect":{"webhook":"nope","within":"1h"}}`)
 	require.Equal(t, before, h.alert(t, id), "nothing of it was stored")

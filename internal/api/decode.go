@@ -41,18 +41,47 @@ func checkShape(body []byte, want reflect.Type) error {
 // unmarshal is json.Unmarshal of what checkShape let through, with our errors.
 func unmarshal(body []byte, into any) error {
 	err := json.Unmarshal(body, into)
-	if _, ours := errorAs(err); ours || err == nil {
+	if err == nil {
+		return nil
+	}
+	if misfit := misfits(body, reflect.TypeOf(into).Elem()); misfit != nil {
+		return misfit
+	}
+	if _, ours := errorAs(err); ours {
 		return err
 	}
 	// A value that reads itself, and says no more: its text may quote the value.
 	return meshhook.Errorf(meshhook.CodeInvalid, "the body holds a value that cannot be used")
 }
 
+// misfits says which texts cannot be what they are to be, durations and ids, each with
+// its place, which encoding/json does not tell; nil where there are none.
+func misfits(body []byte, want reflect.Type) error {
+	document, err := content.Decode(body)
+	if err != nil {
+		return nil //nolint:nilerr // that was said before
+	}
+	s := shape{read: true}
+	s.compare(document, want, "")
+	if len(s.problems) == 0 {
+		return nil
+	}
+	slices.SortFunc(s.problems, func(a, b meshhook.Problem) int { return strings.Compare(a.Path, b.Path) })
+	first := s.problems[0]
+	return &meshhook.Error{
+		Code: meshhook.CodeInvalid, Message: first.Path + ": " + first.Message, Details: s.problems[:min(len(s.problems), maxProblems)],
+	}
+}
+
 // maxProblems is how many things wrong with a body are listed.
 const maxProblems = 20
 
 // shape collects in what a document differs from a type.
-type shape struct{ problems []meshhook.Problem }
+type shape struct {
+	problems []meshhook.Problem
+	// read tells to read the texts that read themselves, too.
+	read bool
+}
 
 func (s *shape) add(path, message string) {
 	s.problems = append(s.problems, meshhook.Problem{Path: path, Message: message})
@@ -84,6 +113,7 @@ func (s *shape) compare(value any, want reflect.Type, path string) {
 	}
 	if reads[encoding.TextUnmarshaler](want) {
 		s.expect(is[string](value), path, want)
+		s.text(value, want, path)
 		return
 	}
 	switch want.Kind() {
@@ -112,6 +142,26 @@ func (s *shape) compare(value any, want reflect.Type, path string) {
 			ok = err == nil
 		}
 		s.expect(ok, path, want)
+	}
+}
+
+// text reads a text that reads itself.
+func (s *shape) text(value any, want reflect.Type, path string) {
+	text, ok := value.(string)
+	if !ok || !s.read {
+		return
+	}
+	reader, _ := reflect.New(want).Interface().(encoding.TextUnmarshaler)
+	err := reader.UnmarshalText([]byte(text))
+	said, ours := errorAs(err)
+	switch {
+	case err == nil:
+	case ours:
+		s.add(path, said.Message)
+	case want == reflect.TypeFor[meshhook.ID]():
+		s.add(path, "is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057")
+	default:
+		s.add(path, "holds a value that cannot be used")
 	}
 }
 

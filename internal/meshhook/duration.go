@@ -33,7 +33,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil || v < 0 {
-		return Errorf(CodeInvalid, "%q is not a duration; write it like 90s, 1m30s or 24h", text)
+		return Errorf(CodeInvalid, "%q is not a duration; write it like 90s, 1m30s or 24h", Clip(string(text), 60))
 	}
 	*d = Duration(v)
 	return nil
