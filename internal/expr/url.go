@@ -2,6 +2,7 @@ package expr
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -53,10 +54,16 @@ func (t *Text) joinWhole(values []any) (string, error) {
 // its text.
 func absolute(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsFunc(s, isForbidden) {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !isPort(u.Port()) || strings.ContainsFunc(s, isForbidden) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "write an absolute URL such as https://example.com/path, without blanks")
 	}
 	return u, nil
+}
+
+// isPort tells whether a port can be dialled; "" is that of the scheme.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 // isForbidden tells whether a character may not stand in a URL unescaped,

@@ -62,6 +62,8 @@ func TestURLRefusesTemplates(t *testing.T) {
 		`https:///{{ .n }}`:              `write an absolute URL such as https://example.com/path`,
 		`https:example.com/{{ .n }}`:     `write an absolute URL such as https://example.com/path`,
 		`https://example.com:x/{{ .n }}`: `write an absolute URL such as https://example.com/path`,
+		`https://example.com:65536/`:     `write an absolute URL such as https://example.com/path`,
+		`https://example.com:0/{{ .n }}`: `write an absolute URL such as https://example.com/path`,
 		`https://[{{ .v6 }}]/`:           `write an absolute URL such as https://example.com/path`,
 		`{{ .scheme }}://example.com/`:   `the scheme must be written out, unless the whole URL is one {{ }}`,
 		`http{{ .s }}://example.com/`:    `the scheme must be written out, unless the whole URL is one {{ }}`,
