@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -184,16 +188,11 @@ func (a *app) readPayload(name string) (json.RawMessage, error) {
 	structured := (strings.HasPrefix(begin, "{") || strings.HasPrefix(begin, "[")) && !strings.HasPrefix(begin, "{{")
 	switch {
 	case begin == "":
-		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; leave --payload out to send the preset's own message", name)
+		return nil, emptyPayload(name)
+	case !utf8.Valid(text):
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is not text in UTF-8, which a message is", name)
 	case ending == ".yaml" || ending == ".yml":
-		var value any
-		if err := yaml.Unmarshal(text, &value); err != nil {
-			return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is not YAML: %s", name, oneLine(err))
-		}
-		if text, err = json.Marshal(value); err != nil {
-			return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds a value that JSON has not: %w", name, err)
-		}
-		return text, nil
+		return payloadOfYAML(name, text)
 	case ending == ".json" || structured:
 		if !json.Valid(text) {
 			var value any
@@ -203,4 +202,28 @@ func (a *app) readPayload(name string) (json.RawMessage, error) {
 	default:
 		return json.Marshal(withoutNewline(string(text)))
 	}
+}
+
+// payloadOfYAML reads the one document of a file as JSON.
+func payloadOfYAML(name string, text []byte) (json.RawMessage, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var value, second any
+	if err := decoder.Decode(&value); err != nil && !errors.Is(err, io.EOF) {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s is not YAML: %s", name, oneLine(err))
+	}
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds more than one document; a message is one", name)
+	}
+	if value == nil {
+		return nil, emptyPayload(name)
+	}
+	payload, err := json.Marshal(value)
+	if err != nil {
+		return nil, meshhook.Errorf(meshhook.CodeInvalid, "%s holds a value that JSON has not: %w", name, err)
+	}
+	return payload, nil
+}
+
+func emptyPayload(name string) error {
+	return meshhook.Errorf(meshhook.CodeInvalid, "%s is empty; leave --payload out to send the preset's own message", name)
 }

@@ -83,6 +83,12 @@ func TestPayloadsAreReadByWhatTheyAre(t *testing.T) {
 		"l.yaml":  {"just a text", `"just a text"`},
 		"m.yaml":  {"1: one", ""},
 		"n.jsonl": {"{}", "{}"},
+		"o.yaml":  {"a: 1\n---\nb: 2\n", ""},
+		"p.yaml":  {"a: 1\n---\n[", ""},
+		"q.yaml":  {"---\na: 1\n...\n", `{"a":1}`},
+		"r.yaml":  {"# nothing\n", ""},
+		"s.yaml":  {"n: .nan", ""},
+		"t.txt":   {"caf\xe9", ""},
 	} {
 		payload, err := a.readPayload(u.file(name, test[0]))
 		if test[1] == "" {
