@@ -40,6 +40,9 @@ func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, id meshhook.ID) 
 	if o.all && o.workflow != "" {
 		return usageError("--workflow and --all-workflows contradict each other; give one of them")
 	}
+	if a.flags.Changed("workflow") && o.workflow == "" {
+		return usageError("an alert tells of some workflow's runs; for those of all give --all-workflows")
+	}
 	if o.secret.given(a) > 0 && !a.flags.Changed("signing") {
 		return usageError("a secret is replaced by 'meshhook alerts rotate-secret %s'", id)
 	}
