@@ -148,12 +148,16 @@ func runAlertLog(ctx context.Context, a *app, o *alertLogOptions) error {
 		filter.Alert = id
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		if err := ofDelivery(ctx, s, &filter); err != nil {
+		of, err := ofDelivery(ctx, s, &filter)
+		if err != nil {
 			return err
 		}
 		list, err := s.project.Attempts(ctx, filter)
 		if err != nil {
 			return err
+		}
+		if len(list) == 0 && of != nil && of.Attempt == 0 {
+			a.note("%s", unattempted(*of))
 		}
 		if len(list) == 0 && filter.Alert != (meshhook.ID{}) {
 			if _, err := s.project.Alert(ctx, filter.Alert); meshhook.ErrorCode(err) == meshhook.CodeNotFound {
@@ -174,19 +178,33 @@ func runAlertLog(ctx context.Context, a *app, o *alertLogOptions) error {
 	})
 }
 
-// ofDelivery has a filter whose id is that of a delivery ask for that.
-func ofDelivery(ctx context.Context, s *session, f *meshhook.AttemptFilter) error {
+// ofDelivery has a filter whose id is that of a delivery ask for that, and returns the
+// delivery; nil where it is none.
+func ofDelivery(ctx context.Context, s *session, f *meshhook.AttemptFilter) (*meshhook.Delivery, error) {
 	if f.Alert == (meshhook.ID{}) {
-		return nil
+		return nil, nil
 	}
 	d, err := s.project.Delivery(ctx, f.Alert)
 	switch meshhook.ErrorCode(err) {
 	case "":
 		f.Alert, f.Delivery = meshhook.ID{}, d.ID
+		return &d, nil
 	case meshhook.CodeNotFound: // then it is an alert, or was one
-		return nil
+		return nil, nil
 	}
-	return err
+	return nil, err
+}
+
+// unattempted says why the log of a delivery is empty.
+func unattempted(d meshhook.Delivery) string {
+	text := "no attempt has been made: the delivery is " + string(d.Status)
+	if d.Reason != "" {
+		text += " (" + string(d.Reason) + ")"
+	}
+	if d.Reason == meshhook.DeliveryExpression {
+		text += fmt.Sprintf("; 'meshhook alerts test %s' shows why the URL cannot be made", d.AlertID)
+	}
+	return text
 }
 
 // viewAttempt is how attempts are shown.

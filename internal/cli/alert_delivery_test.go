@@ -46,6 +46,13 @@ func TestAnAlertIsTried(t *testing.T) {
 	require.NotContains(t, r.out, "signature")
 	dead, _, _ := strings.Cut(u.must("alerts deliveries --status exhausted"), "\t")
 
+	// Nor is anything in the log, which says so.
+	r = u.runs("alerts log " + dead)
+	require.Equal(t, 0, r.code)
+	require.Empty(t, r.out)
+	require.Contains(t, r.err, "no attempt has been made: the delivery is exhausted (expression); 'meshhook alerts test "+id+"' shows why")
+	require.Equal(t, "no attempt has been made: the delivery is pending", unattempted(meshhook.Delivery{Status: meshhook.DeliveryPending}))
+
 	// A page ends with the cursor of the next one, on a terminal too.
 	require.Contains(t, u.runs("alerts deliveries --limit 1").err, "there may be more: --cursor "+dead)
 	require.NotContains(t, u.must("alerts deliveries --cursor "+dead), dead)
