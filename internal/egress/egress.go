@@ -179,6 +179,11 @@ func (c *Client) do(ctx context.Context, call Call, begin time.Time) (Reply, *Er
 	defer func() { _ = resp.Body.Close() }() // nothing hangs on it: the reply is read
 
 	reply := Reply{Status: resp.StatusCode, Header: resp.Header}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Nobody asked for another protocol, and this answer has no body: what
+		// stands there is the connection, which no timeout of the call ends.
+		return reply, nil
+	}
 	reply.Body, reply.Truncated, err = read(resp.Body, call.MaxReply)
 	if err != nil {
 		return reply, failure{ctx, req.URL, begin, false}.explain(err)

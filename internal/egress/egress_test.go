@@ -464,3 +464,25 @@ func TestExplain_ConnectTimeout(t *testing.T) {
 	requireFailure(t, failed, ReasonTimeout, "https://example.com/…: no connection within ", true)
 	require.ErrorIs(t, failed, os.ErrDeadlineExceeded)
 }
+
+// net/http hands the connection over after such an answer, and forgets the call's timeout.
+func TestDo_DoesNotReadOnAfterSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		defer close(closed)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = conn.Read(make([]byte, 1)) // until the caller closes it
+	})
+	reply, err := newTestClient(t, Options{Allow: loopback}).Do(t.Context(), Call{Method: http.MethodPost, URL: s.URL, Timeout: 5 * time.Second})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusSwitchingProtocols, reply.Status)
+	require.Empty(t, reply.Body)
+	<-closed
+}
