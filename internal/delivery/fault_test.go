@@ -162,6 +162,44 @@ func TestASlowReceiverDelaysNoOther(t *testing.T) {
 	require.LessOrEqual(t, h.fence(t), int64(4))
 }
 
+// So do many of them: the more calls hang, the fewer each of their hosts may have.
+func TestManySlowReceiversDelayNoOther(t *testing.T) {
+	t.Parallel()
+	const hosts, runs = 130, 4
+	h := newHouse(t)
+	answer, come := make(chan struct{}), make(chan struct{}, hosts*runs)
+	slow := make([]*receiver, hosts)
+	for i := range slow {
+		slow[i] = newReceiver(t, func(http.ResponseWriter, *http.Request, int) {
+			come <- struct{}{}
+			<-answer
+		})
+		h.alert(t, slow[i].url, func(a *meshhook.Alert) { a.Timeout = meshhook.Duration(time.Minute) }, meshhook.OnFailed)
+	}
+	for range runs {
+		h.run(t, meshhook.RunFailed)
+	}
+	s := h.stage(t, h.db)
+	ended := h.loop(t, s)
+	s.Bell().Ring()
+	for range 512 { // the last that may be to a host that has one already
+		<-come
+	}
+	quick := newReceiver(t, nil)
+	h.alert(t, quick.url, nil, meshhook.OnSucceeded)
+	h.run(t, meshhook.RunSucceeded)
+	s.Bell().Ring()
+	require.Eventually(t, func() bool { return len(quick.all()) == 1 }, patience, 5*time.Millisecond)
+	for _, r := range slow {
+		require.NotEmpty(t, r.all())
+	}
+	close(answer)
+	for _, r := range slow {
+		require.Eventually(t, func() bool { return len(r.all()) == runs }, patience, 5*time.Millisecond)
+	}
+	ended()
+}
+
 // breaker is a stage that keeps from hosts that fail, and its circuits.
 func (h *house) breaker(t *testing.T) (*delivery.Stage, *circuit.Breaker) {
 	t.Helper()

@@ -22,10 +22,13 @@ import (
 const (
 	// Lease is how long a claim lasts without a heartbeat.
 	Lease = 15 * time.Second
-	// concurrency is how many deliveries a daemon has in hand at once, and perHost how
-	// many of them go to one host: one slow receiver never delays another.
+	// concurrency is how many deliveries a daemon makes ready at once, and maxCalls how
+	// many more it has on their way, which cost little while they wait for an answer.
 	concurrency = 256
-	perHost     = 16
+	maxCalls    = 1024
+	// perHost is how many calls go to one host at most (share says when it is fewer): one
+	// slow receiver never delays another.
+	perHost = 16
 	// maxClaim is how many are taken at once.
 	maxClaim = 64
 	// placePatience is how long one waits for a place at its host before it is given
@@ -106,6 +109,7 @@ type Stage struct {
 	mu    sync.Mutex
 	held  map[meshhook.ID]context.CancelFunc
 	hosts map[string]*gate // hosts that are called, by host key
+	calls int              // calls under way, to all hosts
 	// crowded tells that deliveries may wait for a place at a host: the end of any call
 	// has them looked for.
 	crowded bool
@@ -155,17 +159,23 @@ func (s *Stage) Claim(ctx context.Context) (more bool, err error) {
 func (s *Stage) room() meshhook.DeliveryRoom {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := meshhook.DeliveryRoom{Limit: min(concurrency-len(s.held), maxClaim), PerHost: perHost}
+	share := share(s.calls)
+	room := meshhook.DeliveryRoom{Limit: min(s.free(), maxClaim), PerHost: share}
 	if s.closing || room.Limit <= 0 {
 		return meshhook.DeliveryRoom{}
 	}
 	s.sending.Add(1)
 	s.crowded = false
 	for host, g := range s.hosts {
-		s.crowded = s.crowded || g.users >= perHost
-		room.Hosts, room.Free = append(room.Hosts, []byte(host)), append(room.Free, max(perHost-g.users, 0))
+		s.crowded = s.crowded || g.users >= share
+		room.Hosts, room.Free = append(room.Hosts, []byte(host)), append(room.Free, max(share-g.users, 0))
 	}
 	return room
+}
+
+// free is how many more may be taken in hand. The caller holds mu.
+func (s *Stage) free() int {
+	return min(concurrency-(len(s.held)-s.calls), maxCalls-len(s.held))
 }
 
 func (s *Stage) take(ctx context.Context, c *meshhook.DeliveryClaim) {
@@ -186,7 +196,7 @@ func (s *Stage) take(ctx context.Context, c *meshhook.DeliveryClaim) {
 func (s *Stage) drop(id meshhook.ID, cancel context.CancelFunc) {
 	cancel()
 	s.mu.Lock()
-	full := len(s.held) == concurrency
+	full := s.free() <= 0
 	delete(s.held, id)
 	s.mu.Unlock()
 	if full {
