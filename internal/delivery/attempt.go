@@ -89,6 +89,9 @@ func (s *sender) judge(ctx context.Context, a meshhook.AlertAttempt, left time.T
 	if err := s.settle(ctx, m, a.Error); err != nil {
 		return err
 	}
+	if m.Status == meshhook.DeliveryPending {
+		s.lookIn(m.Wait)
+	}
 	s.observe(Outcome{Attempt: true, Status: m.Status, Reason: a.Reason, First: a.Attempt == 1, Dispatch: left.Sub(s.claim.Due), Took: took})
 	return nil
 }

@@ -71,6 +71,7 @@ func (s *sender) run(ctx context.Context) (err error) {
 func (s *sender) prepare(ctx context.Context) (done bool, err error) {
 	free := s.claim.Delivery.Sample || s.claim.Passed
 	if wait := s.notYet(); wait > 0 && !free {
+		defer s.lookIn(wait)
 		return true, s.store.HoldDelivery(ctx, s.claim, wait)
 	}
 	if names, all := s.program.Secrets(); all || len(names) > 0 {

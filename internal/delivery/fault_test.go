@@ -200,6 +200,26 @@ func TestManySlowReceiversDelayNoOther(t *testing.T) {
 	ended()
 }
 
+// A wait ends when it is over, and not at the loop's next look, which is a minute away here.
+func TestAWaitEndsInTime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	rec := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+		if n == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	h.alert(t, rec.url, func(a *meshhook.Alert) {
+		a.Schedule = []meshhook.Duration{meshhook.Duration(300 * time.Millisecond), meshhook.Duration(300 * time.Millisecond)}
+	}, meshhook.OnFailed)
+	h.run(t, meshhook.RunFailed)
+	s := h.stage(t, h.db)
+	defer h.loop(t, s)()
+	s.Bell().Ring()
+	require.Eventually(t, func() bool { return h.one(t).Status == meshhook.DeliveryDelivered }, patience, 5*time.Millisecond)
+	require.Len(t, rec.all(), 2)
+}
+
 // breaker is a stage that keeps from hosts that fail, and its circuits.
 func (h *house) breaker(t *testing.T) (*delivery.Stage, *circuit.Breaker) {
 	t.Helper()

@@ -216,6 +216,18 @@ func (s *Stage) Heartbeat(ctx context.Context) (more bool, err error) {
 	return false, s.store.ExtendDeliveries(ctx, s.owner, ids, Lease)
 }
 
+// lookIn has deliveries taken after a short wait. The loop looks once a second anyway, which is
+// late for a wait of a few seconds, and nothing for a long one. Waits that end in the same tenth
+// of a second have one look.
+func (s *Stage) lookIn(wait time.Duration) {
+	const short, together = time.Minute, 100 * time.Millisecond
+	if wait > short {
+		return
+	}
+	now := time.Now()
+	time.AfterFunc(now.Add(wait).Truncate(together).Add(together).Sub(now), s.wake.Ring)
+}
+
 // Active is the number of deliveries in hand, for metrics.
 func (s *Stage) Active() int {
 	s.mu.Lock()
