@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -54,17 +55,19 @@ func (t *Text) joinWhole(values []any) (string, error) {
 // its text.
 func absolute(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !isPort(u.Port()) || strings.ContainsFunc(s, isForbidden) {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsFunc(s, isForbidden) {
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "write an absolute URL such as https://example.com/path, without blanks")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errPort
+		}
 	}
 	return u, nil
 }
 
-// isPort tells whether a port can be dialled; "" is that of the scheme.
-func isPort(text string) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil && n > 0
-}
+// errPort is what absolute says of a port that no host has.
+var errPort = meshhook.Errorf(meshhook.CodeInvalid, "write a port from 1 to 65535")
 
 // isForbidden tells whether a character may not stand in a URL unescaped,
 // although url.Parse lets it pass. Some clients take a backslash for a slash.
@@ -111,7 +114,10 @@ func shapeOf(t *Text) (*shape, error) {
 	if strings.HasPrefix(scheme, hole) || found && strings.Contains(scheme, hole) {
 		return nil, wrong("the scheme must be written out, unless the whole URL is one {{ }}")
 	}
-	if _, err := absolute(example.String()); err != nil || !found {
+	switch _, err := absolute(example.String()); {
+	case errors.Is(err, errPort):
+		return nil, wrong("write a port from 1 to 65535")
+	case err != nil || !found:
 		return nil, wrong("write an absolute URL such as https://example.com/path")
 	}
 	return cutShape(t, rest), nil
