@@ -76,6 +76,7 @@ CREATE TABLE deliveries (
 	run_attempt integer NOT NULL DEFAULT 0,
 	workflow_id uuid,
 	workflow    text NOT NULL DEFAULT '',
+	step        text NOT NULL DEFAULT '', -- the approval that a run waits for
 	subject     uuid, -- the delivery that an alert about alerts is about
 	sample      boolean NOT NULL DEFAULT false,
 	held        bigint NOT NULL DEFAULT 0,

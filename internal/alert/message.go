@@ -158,14 +158,15 @@ func eventOf(s *Subject) *eventData {
 	}
 }
 
-// approvalOf is the approval that a waiting run waits for: the first one that
-// nobody has answered.
+// approvalOf is the approval that the message tells of, as it was asked, though it may be
+// answered by now. A sample, which names none, has one that waits.
 func approvalOf(s *Subject) *approvalData {
 	if s.Run == nil || s.Delivery.Type != meshhook.OnWaiting.Type() && s.Delivery.Type != meshhook.AlertTest {
 		return nil
 	}
+	asksFor := s.Delivery.Step
 	for _, step := range s.Run.Steps {
-		if step.Kind != workflow.KindApproval || step.Status != meshhook.StepWaiting || step.Decision != nil {
+		if step.Kind != workflow.KindApproval || asksFor != "" && step.ID != asksFor || asksFor == "" && step.Status != meshhook.StepWaiting {
 			continue
 		}
 		found := &approvalData{Step: step.ID, Until: timeOrNull(step.NextAt)}
@@ -174,6 +175,9 @@ func approvalOf(s *Subject) *approvalData {
 		message, _ := asked["message"].(string)
 		found.Message = meshhook.Clip(message, maxText)
 		return found
+	}
+	if asksFor != "" { // its record is gone: the run itself may be
+		return &approvalData{Step: asksFor}
 	}
 	return nil
 }

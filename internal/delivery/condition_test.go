@@ -170,3 +170,47 @@ func TestSampleAndRedeliver(t *testing.T) {
 	require.Nil(t, all.Delivered)
 	require.Empty(t, each)
 }
+
+// Each question of a run is told by its own words, whichever is answered first; and so is
+// the step that failed, though a person has had it done again meanwhile.
+func TestStepsAreToldAsTheyWere(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	rec := newReceiver(t, nil)
+	h.alert(t, rec.url, func(a *meshhook.Alert) {
+		a.Payload = json.RawMessage(`{"type": "{{ .type }}", "step": "{{ .approval.step }}", "asked": "{{ .approval.message }}"}`)
+	}, meshhook.OnWaiting)
+	h.alert(t, rec.url, func(a *meshhook.Alert) {
+		a.When, a.Payload = `.steps.charge.status == 402`, json.RawMessage(`{"type": "{{ .type }}"}`)
+	}, meshhook.OnFailed)
+	id := h.begin(t)
+	claims, err := h.db.ClaimRuns(ctx, h.owner, 1, lease)
+	require.NoError(t, err)
+	ask := func(step string) meshhook.Step {
+		return meshhook.Step{
+			RunID: id, ID: step, Kind: "approval", Status: meshhook.StepWaiting, Attempt: 1, StartedAt: claims[0].Now, Input: json.RawMessage(`{"message":"` + step + ` it?"}`),
+		}
+	}
+	m := meshhook.RunMove{RunID: id, ProjectID: h.project.ID(), Fence: claims[0].Fence, Status: meshhook.RunRunning, Steps: []meshhook.Step{ask("refund"), ask("ship")}}
+	require.NoError(t, h.db.Move(ctx, m))
+	_, err = h.project.Decide(ctx, id, "refund", true, "")
+	require.NoError(t, err)
+	s := h.stage(t, h.db)
+	h.settle(t, s)
+	var told []string
+	for _, hit := range rec.all() {
+		told = append(told, string(hit.Body))
+	}
+	require.ElementsMatch(t, []string{
+		`{"asked":"refund it?","step":"refund","type":"run.waiting"}`, `{"asked":"ship it?","step":"ship","type":"run.waiting"}`,
+	}, told)
+
+	m.Status, m.FinishedAt, m.Error = meshhook.RunFailed, claims[0].Now, &meshhook.Failure{Reason: meshhook.FailedHTTPStatus, Message: "the answer was 402", Step: "charge"}
+	m.Steps = []meshhook.Step{{RunID: id, ID: "charge", Kind: "http", Status: meshhook.StepFailed, Attempt: 1, StartedAt: claims[0].Now, FinishedAt: &claims[0].Now, Output: json.RawMessage(`{"status":402}`), Error: m.Error}}
+	require.NoError(t, h.db.Move(ctx, m))
+	_, err = h.project.RetryRun(ctx, id, "")
+	require.NoError(t, err)
+	h.settle(t, s)
+	require.Equal(t, "run.failed", types(t, rec.all())[2])
+}

@@ -69,6 +69,8 @@ type Delivery struct {
 	RunAttempt int            `json:"-"`
 	WorkflowID *ID            `json:"-"`
 	Workflow   string         `json:"workflow,omitempty"`
+	// Step is the approval that a run waits for; "" for all else.
+	Step string `json:"step,omitempty"`
 	// Subject is the delivery that an alert about alerts is about.
 	Subject *ID `json:"subject,omitempty"`
 	// Sample tells that it was sent to try the alert.

@@ -36,12 +36,12 @@ const claimReady = `, claimed AS (
 	)
 	SELECT ` + deliveryFields + `, fence, host, passed, due_at, snapshot, circuit, request, now(), (SELECT count(*) FROM due) FROM claimed ORDER BY id`
 
-const deliveryFields = `id, project_id, alert_id, type, status, reason, run_id, run_attempt, workflow_id, workflow, subject, sample, held, attempt,
+const deliveryFields = `id, project_id, alert_id, type, status, reason, run_id, run_attempt, workflow_id, workflow, step, subject, sample, held, attempt,
 	next_at, created_at, sent_at, finished_at`
 
 func deliveryTargets(d *meshhook.Delivery) []any {
 	return []any{
-		&d.ID, &d.ProjectID, &d.AlertID, &d.Type, &d.Status, &d.Reason, &d.RunID, &d.RunAttempt, &d.WorkflowID, &d.Workflow, &d.Subject, &d.Sample, &d.Held, &d.Attempt,
+		&d.ID, &d.ProjectID, &d.AlertID, &d.Type, &d.Status, &d.Reason, &d.RunID, &d.RunAttempt, &d.WorkflowID, &d.Workflow, &d.Step, &d.Subject, &d.Sample, &d.Held, &d.Attempt,
 		&d.NextAt, &d.CreatedAt, &d.SentAt, &d.FinishedAt,
 	}
 }

@@ -88,6 +88,7 @@ func (t *Tenant) addRun(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClai
 	}
 	if was := c.Snapshot; was != nil {
 		run.Status, run.Attempt, run.StartedAt, run.FinishedAt, run.Output, run.Error = was.Status, was.Attempt, was.StartedAt, was.FinishedAt, was.Output, was.Error
+		run.Steps = was.Steps
 	}
 	s.Run = &run
 	if run.EventID == nil {
@@ -156,9 +157,16 @@ func (t *Tenant) freezeAlerts(ctx context.Context, tx pgx.Tx, run meshhook.Run) 
 		return err
 	}
 	pending, err := pgx.CollectRows(rows, pgx.RowTo[meshhook.ID])
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	// Its steps, too, which a retry forgets: a `when` may ask for what they gave out. One
+	// that cannot be read is left out, for that must not stand in the way of a retry.
+	steps, _, err := t.db.stepsOf(ctx, tx, stepsForPeople, []meshhook.ID{run.ID})
 	if err != nil {
 		return err
 	}
+	run.Steps = steps[run.ID]
 	var errs []error
 	for _, id := range pending {
 		sealed, err := t.db.sealJSON("deliveries.snapshot", id, run)

@@ -142,7 +142,13 @@ func TestAnApprovalIsToldOfOnce(t *testing.T) {
 	move(step("beside", meshhook.StepSucceeded, "1", time.Now()))
 	require.Equal(t, []string{"run.waiting"}, h.types(t))
 	move(ask("second"))
-	require.Equal(t, []string{"run.waiting", "run.waiting"}, h.types(t))
+	move(ask("third"), ask("each[0].fourth")) // steps side by side ask at once
+	require.Equal(t, []string{"each[0].fourth", "first", "second", "third"}, rows[string](t, h, `SELECT step FROM deliveries WHERE type = 'run.waiting' ORDER BY step COLLATE "C"`))
+	// Where something beside it ends the run at once, nobody is asked.
+	require.NoError(t, h.db.Move(ctx, meshhook.RunMove{
+		RunID: claim.Run.ID, ProjectID: claim.Run.ProjectID, Fence: claim.Fence, Status: meshhook.RunSucceeded, FinishedAt: time.Now(), Steps: []meshhook.Step{ask("fifth")},
+	}))
+	require.Len(t, h.types(t), 4)
 }
 
 // Who has lost a run tells nothing of it, not even in one group with who has it.

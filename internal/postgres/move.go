@@ -152,7 +152,7 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 			b.Queue(insertMoveEntries, entryValues(entries)...)
 		}
 		if len(told.runs) > 0 {
-			b.Queue(tellOfRuns, told.runs, told.fences, told.conditions).Exec(func(tag pgconn.CommandTag) error {
+			b.Queue(tellOfRuns, told.args()...).Exec(func(tag pgconn.CommandTag) error {
 				alerts = tag.RowsAffected()
 				return nil
 			})

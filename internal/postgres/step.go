@@ -58,8 +58,12 @@ func stepColumns(rows []stepRow) []any {
 	}
 }
 
-// foreachKind is workflow.KindForeach, which the database does not import.
-const foreachKind = "foreach"
+// foreachKind and approvalKind are those of the package workflow, which the database
+// does not import.
+const (
+	foreachKind  = "foreach"
+	approvalKind = "approval"
+)
 
 // How much of the recorded steps is read.
 const (

@@ -19,8 +19,8 @@ import (
 // States are locked in the order of their keys, since others do the same.
 const tellOfRuns = `
 	WITH told AS (
-		SELECT u.condition, r.id, r.project_id, r.workflow_id, r.workflow, r.attempt
-		  FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS u (id, fence, condition)
+		SELECT u.condition, u.step, r.id, r.project_id, r.workflow_id, r.workflow, r.attempt
+		  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS u (id, fence, condition, step)
 		  JOIN runs r ON r.id = u.id AND (u.fence IS NULL OR r.fence = u.fence) AND r.xmin = pg_current_xact_id()::xid
 	), failing AS (
 		INSERT INTO alert_states (alert_id, kind, key, project_id, at)
@@ -41,12 +41,12 @@ const tellOfRuns = `
 		 WHERE s.alert_id = f.alert_id AND s.kind = 'failing' AND s.key = f.key
 		RETURNING f.*
 	)
-	INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, next_at)
-	SELECT meshhook_id(), t.project_id, a.id, 'run.' || t.condition, 'pending', t.id, t.attempt, t.workflow_id, t.workflow, now()
+	INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, step, next_at)
+	SELECT meshhook_id(), t.project_id, a.id, 'run.' || t.condition, 'pending', t.id, t.attempt, t.workflow_id, t.workflow, t.step, now()
 	  FROM told t JOIN alert_configs a ON a.project_id = t.project_id AND a.enabled AND t.condition = ANY (a.conditions)
 	       AND (a.workflow_id IS NULL OR a.workflow_id = t.workflow_id)
 	UNION ALL
-	SELECT meshhook_id(), project_id, alert_id, 'run.recovered', 'pending', id, attempt, workflow_id, workflow, now()
+	SELECT meshhook_id(), project_id, alert_id, 'run.recovered', 'pending', id, attempt, workflow_id, workflow, '', now()
 	  FROM recovered WHERE wanted`
 
 // tellings collects what is to be told of runs. A fence holds each to the hands that
@@ -55,24 +55,30 @@ type tellings struct {
 	runs       []meshhook.ID
 	fences     []*int64
 	conditions []string
+	steps      []string
 }
 
-func (l *tellings) add(run meshhook.ID, fence *int64, c meshhook.Condition) {
-	l.runs, l.fences, l.conditions = append(l.runs, run), append(l.fences, fence), append(l.conditions, string(c))
+func (l *tellings) add(run meshhook.ID, fence *int64, c meshhook.Condition, step string) {
+	l.runs, l.fences, l.conditions, l.steps = append(l.runs, run), append(l.fences, fence), append(l.conditions, string(c)), append(l.steps, step)
 }
 
-// of adds what a move is told of: the end of a run, and an approval that begins to wait.
+// args are those of tellOfRuns.
+func (l *tellings) args() []any { return []any{l.runs, l.fences, l.conditions, l.steps} }
+
+// of adds what a move is told of: the end of a run, or each approval that begins to wait.
+// In a run that is over nobody has anything to decide.
 func (l *tellings) of(m *moveRow) {
 	switch m.Status {
 	case meshhook.RunSucceeded:
-		l.add(m.RunID, &m.Fence, meshhook.OnSucceeded)
+		l.add(m.RunID, &m.Fence, meshhook.OnSucceeded, "")
+		return
 	case meshhook.RunFailed:
-		l.add(m.RunID, &m.Fence, meshhook.OnFailed)
+		l.add(m.RunID, &m.Fence, meshhook.OnFailed, "")
+		return
 	}
 	for i := range m.Steps {
-		if s := &m.Steps[i]; s.Kind == "approval" && s.Status == meshhook.StepWaiting {
-			l.add(m.RunID, &m.Fence, meshhook.OnWaiting)
-			return
+		if s := &m.Steps[i]; s.Kind == approvalKind && s.Status == meshhook.StepWaiting {
+			l.add(m.RunID, &m.Fence, meshhook.OnWaiting, s.ID)
 		}
 	}
 }
@@ -80,7 +86,9 @@ func (l *tellings) of(m *moveRow) {
 // tell writes the deliveries that a change of a run by a person asks for; the caller
 // rings BellDeliveries after the commit.
 func (t *Tenant) tell(ctx context.Context, tx pgx.Tx, run meshhook.ID, c meshhook.Condition) error {
-	_, err := tx.Exec(ctx, tellOfRuns, []meshhook.ID{run}, []*int64{nil}, []string{string(c)})
+	var told tellings
+	told.add(run, nil, c, "")
+	_, err := tx.Exec(ctx, tellOfRuns, told.args()...)
 	return err
 }
 
