@@ -19,6 +19,7 @@ CREATE TABLE alert_configs (
 	quiet           jsonb,
 	expect_endpoint_id uuid REFERENCES webhook_endpoints ON DELETE CASCADE,
 	expect_within_ms bigint CHECK (expect_within_ms > 0),
+	expect_seen_at timestamptz, -- when the last event came, once a gap is long: the event itself expires
 	preset          text NOT NULL,
 	url             bytea NOT NULL,
 	headers         bytea,
@@ -144,6 +145,9 @@ ALTER TABLE deliveries_default FORCE ROW LEVEL SECURITY;
 ALTER TABLE alert_logs_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE journal ADD COLUMN alert_id uuid, ADD COLUMN delivery_id uuid;
+
+-- When the latest attempt was asked for; NULL for the first, of which the id tells.
+ALTER TABLE runs ADD COLUMN retried_at timestamptz;
 
 -- Runs that are not over, for alerts about those that take too long.
 CREATE INDEX runs_live_idx ON runs (workflow_id, id) WHERE finished_at IS NULL;

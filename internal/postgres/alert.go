@@ -87,7 +87,7 @@ func (t *Tenant) ChangeAlert(ctx context.Context, id meshhook.ID, change func(a 
 		if err := t.writeAlert(ctx, tx, a, `
 			UPDATE alert_configs
 			   SET workflow_id = $3, conditions = $4, condition = $5, delay_threshold_ms = $6, throttle_ms = $7, throttle_key = $8, quiet = $9,
-			       expect_endpoint_id = $10, expect_within_ms = $11, preset = $12, url = $13, headers = $14, payload = $15, signing = $16,
+			       expect_endpoint_id = $10, expect_within_ms = $11, expect_seen_at = CASE WHEN expect_endpoint_id = $10 THEN expect_seen_at END, preset = $12, url = $13, headers = $14, payload = $15, signing = $16,
 			       schedule_ms = $17, timeout_ms = $18, description = $19, enabled = $20, disabled_reason = $21, updated_at = now()
 			 WHERE id = $1 AND project_id = $2`); err != nil {
 			return err

@@ -112,6 +112,11 @@ func (t *Tenant) ChangeEndpoint(ctx context.Context, pathOrID string, change fun
 		if _, err := t.workflow(ctx, tx, e.WorkflowID.String(), "FOR SHARE"); err != nil {
 			return err
 		}
+		if e.Path != before.Path {
+			if err := keepSeen(ctx, tx, before); err != nil {
+				return err
+			}
+		}
 		_, err = tx.Exec(ctx, `
 			UPDATE webhook_endpoints
 			   SET url_path = $3, workflow_id = $4, description = $5, enabled = $6, verification = $7, rate_limit = $8, validation_schema = $9,

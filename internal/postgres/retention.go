@@ -26,8 +26,10 @@ const (
 )
 
 // Expire drops the partitions that retention has left behind, and deletes expired
-// dedup keys, rate limits, long expired secrets, circuits that nobody probes and rejected events. Partitions with runs that are not over stay,
-// and so do those with such runs' events. It returns the names of what it dropped.
+// dedup keys, rate limits, long expired secrets, circuits that nobody probes, what alerts
+// need not remember and rejected events. Partitions with runs that are not over, or that
+// alerts are still to tell of, stay, and so do those with such runs' events, and with
+// alerts that are still to be sent. It returns the names of what it dropped.
 func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (dropped []string, err error) {
 	keep := map[string]time.Duration{"events": r.Events, "runs": r.Events, "run_steps": r.Events, "deliveries": r.Events, "alert_logs": r.Events, "journal": r.Journal}
 	// Steps go before their runs, and runs before their events.
@@ -48,14 +50,24 @@ func (db *DB) Expire(ctx context.Context, now time.Time, r meshhook.Retention) (
 	errs = append(errs,
 		db.deleteExpired(ctx, "dedup_keys", `expires_at < $3`, now),
 		db.deleteExpired(ctx, "endpoint_secrets", `expires_at < $3`, now.Add(-expiredSecretsKept)),
-		// What an alert told of a run is not needed once the run is gone.
-		db.deleteExpired(ctx, "alert_states", `kind IN ('delayed', 'throttle') AND at < $3`, now.Add(-max(r.Events, 30*day))),
+		db.expireStates(ctx, now.Add(-max(r.Events, 30*day))),
 		db.deleteExpired(ctx, "alert_secrets", `expires_at < $3`, now), // they sign nothing any more
 		// Their moments are the server's, and so is the time they are compared with.
 		db.expireCircuits(ctx),
 		db.deleteExpired(ctx, "rate_limits", `tat < clock_timestamp() AND ends < clock_timestamp()`),
 		db.deleteRejected(ctx, meshhook.FirstIDAt(over.Add(-expiryWindow)), meshhook.FirstIDAt(over)))
 	return dropped, errors.Join(errs...)
+}
+
+// expireStates deletes what alerts do not need to remember any more, of what is older than
+// the moment given: throttles, whose window is no longer; runs that were told of, but for
+// those that are not over and would be told of again; and gaps before the last one.
+func (db *DB) expireStates(ctx context.Context, before time.Time) error {
+	return db.deleteExpired(ctx, "alert_states", `at < $3 AND CASE kind
+		WHEN 'throttle' THEN true
+		WHEN 'delayed' THEN NOT EXISTS (SELECT FROM runs r WHERE r.id = encode(substr(alert_states.key, 1, 16), 'hex')::uuid AND r.finished_at IS NULL)
+		WHEN 'absent' THEN EXISTS (SELECT FROM alert_states n WHERE n.alert_id = alert_states.alert_id AND n.kind = 'absent' AND n.at > alert_states.at)
+		END`, before)
 }
 
 // deleteExpired deletes the rows for which the condition holds, page by page of the
@@ -143,14 +155,19 @@ func (db *DB) oldPartitions(ctx context.Context, table string, before time.Time)
 	return old, nil
 }
 
-// dropPartition drops a partition unless a run that is not over still needs it.
+// What still needs the rows of a partition: runs that are not over, and alerts about runs
+// that are not rendered yet.
+const (
+	runsNeeded = `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))
+	    OR EXISTS (SELECT FROM deliveries WHERE run_id >= $1 AND run_id < $2 AND status = 'pending' AND request IS NULL)`
+	eventsNeeded = `SELECT EXISTS (SELECT FROM runs WHERE event_id >= $1 AND event_id < $2 AND status IN ('queued', 'running', 'waiting'))
+	    OR EXISTS (SELECT FROM deliveries d JOIN runs r ON r.id = d.run_id AND r.event_id >= $1 AND r.event_id < $2 WHERE d.status = 'pending' AND d.run_id IS NOT NULL AND d.request IS NULL)`
+	deliveriesNeeded = `SELECT EXISTS (SELECT FROM deliveries WHERE id >= $1 AND id < $2 AND status = 'pending')`
+)
+
+// dropPartition drops a partition unless something still needs it.
 func (db *DB) dropPartition(ctx context.Context, p partition) (gone bool, err error) {
-	needed := map[string]string{
-		"runs":       `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
-		"run_steps":  `SELECT EXISTS (SELECT FROM runs WHERE id >= $1 AND id < $2 AND status IN ('queued', 'running', 'waiting'))`,
-		"deliveries": `SELECT EXISTS (SELECT FROM deliveries WHERE id >= $1 AND id < $2 AND status = 'pending')`,
-		"events":     `SELECT EXISTS (SELECT FROM runs WHERE event_id >= $1 AND event_id < $2 AND status IN ('queued', 'running', 'waiting'))`,
-	}[p.table]
+	needed := map[string]string{"runs": runsNeeded, "run_steps": runsNeeded, "events": eventsNeeded, "deliveries": deliveriesNeeded}[p.table]
 	err = db.inTx(ctx, "dropping "+p.name(), func(tx pgx.Tx) error {
 		// While DROP waits for its lock, everybody else waits behind it.
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '300ms'`); err != nil {

@@ -215,3 +215,22 @@ func TestExpirePassesOverWhatIsInUse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, rows[meshhook.ID](t, h, `SELECT id FROM events WHERE status = 'rejected'`))
 }
+
+// What an alert that waits for its time is still to tell of is kept for so long.
+func TestExpireKeepsWhatIsToBeTold(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	h.tell(t, meshhook.OnFailed)
+	first := time.Date(2020, 1, 6, 0, 0, 0, 0, time.UTC)
+	require.NoError(t, h.db.EnsurePartitions(ctx, first))
+	h.at(t, first.Add(time.Hour))
+	h.finish(t, meshhook.RunFailed, step("one", meshhook.StepFailed, "", time.Now()))
+	dropped, err := h.db.Expire(ctx, time.Now(), retention)
+	require.NoError(t, err)
+	require.Equal(t, []string{"alert_logs_20200106", "deliveries_20200106"}, weeks(dropped))
+	h.system(t, `UPDATE deliveries SET request = 'rendered'`)
+	dropped, err = h.db.Expire(ctx, time.Now(), retention)
+	require.NoError(t, err)
+	require.Equal(t, []string{"run_steps_20200106", "runs_20200106", "events_20200106"}, weeks(dropped))
+}

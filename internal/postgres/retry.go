@@ -14,7 +14,7 @@ import (
 const (
 	requeueRun = `
 		UPDATE runs SET status = 'queued', wake_at = now(), finished_at = NULL, failure_reason = '', failure = NULL, failed_step = '',
-		       output = NULL, attempt = attempt + 1, started_at = NULL, waiting_for = '', place = NULL, placed = false
+		       output = NULL, attempt = attempt + 1, retried_at = now(), started_at = NULL, waiting_for = '', place = NULL, placed = false
 		 WHERE id = $1`
 
 	// firstInside finds the position of a step, or of the first one inside an item, which
