@@ -180,6 +180,7 @@ func (s *sender) render(ctx context.Context, told *alert.Subject, said []string)
 	if err != nil {
 		return true, s.giveUp(ctx, meshhook.DeliveryExpression, err.Error())
 	}
+	request.AsOf = s.subject.Alert.UpdatedAt
 	s.claim.Delivery.Request = &request
 	s.claim.Host, s.claim.Unkept = hostKey(request.URL), true
 	return false, nil

@@ -380,3 +380,50 @@ func TestARunThatIsRetriedUnderTheSender(t *testing.T) {
 	require.Equal(t, meshhook.RunFailed, subject.Run.Status)
 	require.Equal(t, "charge", subject.Run.Error.Step)
 }
+
+// An alert may tell of runs and of other alerts: of its own messages another one tells,
+// and of those about alerts none.
+func TestAlertsTellOfEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	refusing := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusBadRequest) })
+	h.alert(t, refusing.url+"/one", nil, meshhook.OnFailed, meshhook.OnExhausted, meshhook.OnCircuitOpen)
+	h.alert(t, refusing.url+"/two", nil, meshhook.OnFailed, meshhook.OnExhausted, meshhook.OnCircuitOpen)
+	h.run(t, meshhook.RunFailed)
+	h.settle(t, h.stage(t, h.db))
+	var paths []string
+	for _, hit := range refusing.all() {
+		paths = append(paths, hit.Path)
+	}
+	require.ElementsMatch(t, []string{"/one", "/two", "/one", "/two"}, paths)
+	require.ElementsMatch(t, []string{"run.failed", "run.failed", "alert.exhausted", "alert.exhausted"}, types(t, refusing.all()))
+}
+
+// A receiver that is gone does not take the one with it that the alert has now.
+func TestAnOldReceiverIsGone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	gone := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+		w.WriteHeader(map[bool]int{true: http.StatusServiceUnavailable, false: http.StatusGone}[n == 1])
+	})
+	now, fallback := newReceiver(t, nil), newReceiver(t, nil)
+	a, _ := h.alert(t, gone.url, func(a *meshhook.Alert) { a.Schedule = []meshhook.Duration{0, meshhook.Duration(time.Hour)} }, meshhook.OnFailed)
+	h.alert(t, fallback.url, nil, meshhook.OnExhausted)
+	h.run(t, meshhook.RunFailed)
+	s := h.stage(t, h.db)
+	h.settle(t, s)
+	_, err := h.project.ChangeAlert(ctx, a.ID, func(a *meshhook.Alert) (meshhook.Secret, error) {
+		a.URL = now.url
+		return meshhook.Secret{}, nil
+	})
+	require.NoError(t, err)
+	_, err = h.raw.Exec(ctx, `UPDATE deliveries SET next_at = now()`)
+	require.NoError(t, err)
+	h.settle(t, s)
+	require.Len(t, gone.all(), 2)
+	require.Equal(t, []string{"alert.exhausted"}, types(t, fallback.all()))
+	h.run(t, meshhook.RunFailed)
+	h.settle(t, s)
+	require.Equal(t, []string{"run.failed"}, types(t, now.all()))
+}

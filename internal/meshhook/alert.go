@@ -48,6 +48,11 @@ func (c Condition) Type() AlertType {
 	}
 }
 
+// AboutAlerts tells whether messages of the type are about alerts. Of those nobody is told
+// that they cannot be delivered, whatever else their alert tells of: that would go on for
+// ever.
+func (t AlertType) AboutAlerts() bool { return t == OnExhausted.Type() || t == OnCircuitOpen.Type() }
+
 // Signing says how messages are signed.
 type Signing string
 

@@ -95,6 +95,8 @@ type AlertRequest struct {
 	Body    []byte            `json:"body"`
 	// Fallback says why the message is not what its template says; "" when it is.
 	Fallback string `json:"fallback,omitempty"`
+	// AsOf is the UpdatedAt of the alert by which it was made.
+	AsOf time.Time `json:"as_of,omitzero"`
 }
 
 // AlertAttempt is one HTTP try of a delivery: a row of alert_logs.

@@ -126,8 +126,15 @@ func (db *DB) endAttempt(ctx context.Context, tx pgx.Tx, a *meshhook.AlertAttemp
 	return err
 }
 
+// disableAlert disables an alert whose receiver is gone, unless the alert has been changed
+// since the message was made: then it may be another receiver's.
 func disableAlert(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, why meshhook.DeliveryReason) error {
-	tag, err := tx.Exec(ctx, `UPDATE alert_configs SET enabled = false, disabled_reason = $2, updated_at = now() WHERE id = $1 AND enabled`, d.AlertID, why)
+	var asOf time.Time
+	if d.Request != nil {
+		asOf = d.Request.AsOf
+	}
+	tag, err := tx.Exec(ctx, `
+		UPDATE alert_configs SET enabled = false, disabled_reason = $2, updated_at = now() WHERE id = $1 AND enabled AND updated_at = $3`, d.AlertID, why, asOf)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}
@@ -137,15 +144,17 @@ func disableAlert(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, why mesh
 	return changedConfig(ctx, tx, d.ProjectID)
 }
 
-// tellOfAlerts writes the deliveries of alerts about alerts. Never about themselves: what
-// an alert about alerts cannot deliver stands in the status, the journal and the metrics.
+// tellOfAlerts writes the deliveries of alerts about alerts. No alert is told of itself, and
+// none of a message about alerts: that stands in the status, the journal and the metrics.
 func tellOfAlerts(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, c meshhook.Condition) error {
+	if d.Type.AboutAlerts() {
+		return nil
+	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO deliveries (id, project_id, alert_id, type, status, run_id, run_attempt, workflow_id, workflow, subject, next_at)
 		SELECT meshhook_id(), a.project_id, a.id, $4, 'pending', $5, $6, $7, $8, $2, now()
 		  FROM alert_configs a
-		 WHERE a.project_id = $1 AND a.enabled AND $3 = ANY (a.conditions)
-		   AND NOT EXISTS (SELECT FROM alert_configs o WHERE o.id = $9 AND o.conditions && '{exhausted,circuit_open}')`,
+		 WHERE a.project_id = $1 AND a.enabled AND $3 = ANY (a.conditions) AND a.id <> $9`,
 		d.ProjectID, d.ID, c, c.Type(), d.RunID, d.RunAttempt, d.WorkflowID, d.Workflow, d.AlertID)
 	return err
 }

@@ -94,14 +94,14 @@ func (t *Tenant) tell(ctx context.Context, tx pgx.Tx, run meshhook.ID, c meshhoo
 
 // tellOfCircuit writes the deliveries of alerts that want to know that a receiver has
 // failed too often, once for each opening, and returns how many. A host is a receiver
-// while an alert waits to go there that is not itself about alerts: those are told of
-// nothing that they cannot deliver themselves.
+// while another alert's message waits to go there that is not itself about alerts.
 func (db *DB) tellOfCircuit(ctx context.Context, tx pgx.Tx, c *meshhook.Circuit) (count int, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT a.id FROM alert_configs a
 		 WHERE a.project_id = $1 AND a.enabled AND 'circuit_open' = ANY (a.conditions)
-		   AND EXISTS (SELECT FROM deliveries d JOIN alert_configs o ON o.id = d.alert_id
-		                WHERE d.project_id = $1 AND d.host = $2 AND d.status = 'pending' AND NOT d.sample AND NOT o.conditions && '{exhausted,circuit_open}')`,
+		   AND EXISTS (SELECT FROM deliveries d
+		                WHERE d.project_id = $1 AND d.host = $2 AND d.status = 'pending' AND NOT d.sample AND d.alert_id <> a.id
+		                  AND d.type NOT IN ('alert.exhausted', 'alert.circuit_open'))`,
 		c.ProjectID, circuitKey(c.Host))
 	if err != nil {
 		return 0, err
