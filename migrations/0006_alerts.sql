@@ -144,6 +144,9 @@ ALTER TABLE alert_logs_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deliveries_default FORCE ROW LEVEL SECURITY;
 ALTER TABLE alert_logs_default FORCE ROW LEVEL SECURITY;
 
+-- Whether alerts about alerts were told that it is open.
+ALTER TABLE circuits ADD COLUMN told boolean NOT NULL DEFAULT false;
+
 ALTER TABLE journal ADD COLUMN alert_id uuid, ADD COLUMN delivery_id uuid;
 
 -- When the latest attempt was asked for; NULL for the first, of which the id tells.

@@ -238,5 +238,5 @@ func (s *sender) withhold(ctx context.Context, refused *meshhook.CircuitRefusal)
 	if s.now().Sub(s.claim.Due) > alert.MaxWithheld(s.subject.Alert.Schedule) {
 		return s.giveUp(ctx, meshhook.DeliveryCircuitOpen, refused.Message())
 	}
-	return s.store.ReleaseDelivery(ctx, s.claim, refused.Wait)
+	return s.store.WithholdDelivery(ctx, s.claim, refused)
 }

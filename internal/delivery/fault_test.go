@@ -427,3 +427,40 @@ func TestAnOldReceiverIsGone(t *testing.T) {
 	h.settle(t, s)
 	require.Equal(t, []string{"run.failed"}, types(t, now.all()))
 }
+
+// A daemon that takes a delivery again, which it lost to an outage while it was sending it,
+// holds it until that attempt has ended, too.
+func TestADeliveryIsHeldTwice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	come, first, second := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	rec := newReceiver(t, func(_ http.ResponseWriter, _ *http.Request, n int) {
+		come <- struct{}{}
+		<-map[bool]chan struct{}{true: first, false: second}[n == 1]
+	})
+	h.alert(t, rec.url, nil, meshhook.OnFailed)
+	h.run(t, meshhook.RunFailed)
+	s := h.stage(t, h.db)
+	claim := func() {
+		t.Helper()
+		_, err := s.Claim(t.Context())
+		require.NoError(t, err)
+		<-come
+	}
+	claim()
+	h.crash(t)
+	claim()
+	require.Equal(t, 2, s.Active())
+	close(first)
+	require.Eventually(t, func() bool { return s.Active() == 1 }, patience, 5*time.Millisecond)
+	_, err := h.raw.Exec(t.Context(), `UPDATE deliveries SET lease_until = now()`)
+	require.NoError(t, err)
+	_, err = s.Heartbeat(t.Context())
+	require.NoError(t, err)
+	count, err := h.db.RecoverDeliveries(t.Context(), 10)
+	require.NoError(t, err)
+	require.Zero(t, count)
+	close(second)
+	h.settle(t, s)
+	require.Equal(t, meshhook.DeliveryDelivered, h.one(t).Status)
+}

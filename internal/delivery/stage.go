@@ -8,9 +8,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +52,8 @@ type Store interface {
 	SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error
 	// ReleaseDelivery gives it back for later, without an attempt, and keeps what is to be sent.
 	ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error
+	// WithholdDelivery is ReleaseDelivery for one whose host must not be called now.
+	WithholdDelivery(ctx context.Context, c *meshhook.DeliveryClaim, refused *meshhook.CircuitRefusal) error
 	// HoldDelivery gives it back because its time has not come.
 	HoldDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error
 	// ExtendDeliveries renews the leases of those in hand.
@@ -107,7 +107,7 @@ type Stage struct {
 	wake     *loop.Bell
 
 	mu    sync.Mutex
-	held  map[meshhook.ID]context.CancelFunc
+	held  map[hold]context.CancelFunc
 	hosts map[string]*gate // hosts that are called, by host key
 	calls int              // calls under way, to all hosts
 	// crowded tells that deliveries may wait for a place at a host: the end of any call
@@ -117,6 +117,13 @@ type Stage struct {
 	sending sync.WaitGroup
 }
 
+// hold is one claim of a delivery. One that was lost, to an outage of the database, may be
+// this daemon's again before the first hands are done with it.
+type hold struct {
+	id    meshhook.ID
+	fence int64
+}
+
 // New returns a Stage that sends nothing until its loops run.
 func New(o Options) *Stage {
 	if o.Observe == nil {
@@ -124,7 +131,7 @@ func New(o Options) *Stage {
 	}
 	return &Stage{
 		store: o.Store, owner: o.Owner, egress: o.Egress, circuits: o.Circuits, log: o.Log, observe: o.Observe,
-		wake: loop.NewBell(), held: map[meshhook.ID]context.CancelFunc{}, hosts: map[string]*gate{},
+		wake: loop.NewBell(), held: map[hold]context.CancelFunc{}, hosts: map[string]*gate{},
 	}
 }
 
@@ -186,18 +193,19 @@ func (s *Stage) take(ctx context.Context, c *meshhook.DeliveryClaim) {
 		cancel() // Stop gives it back
 		return
 	}
-	s.held[c.Delivery.ID] = cancel
+	h := hold{c.Delivery.ID, c.Fence}
+	s.held[h] = cancel
 	s.sending.Go(func() {
-		defer s.drop(c.Delivery.ID, cancel)
+		defer s.drop(h, cancel)
 		s.deliver(ctx, c)
 	})
 }
 
-func (s *Stage) drop(id meshhook.ID, cancel context.CancelFunc) {
+func (s *Stage) drop(h hold, cancel context.CancelFunc) {
 	cancel()
 	s.mu.Lock()
 	full := s.free() <= 0
-	delete(s.held, id)
+	delete(s.held, h)
 	s.mu.Unlock()
 	if full {
 		s.wake.Ring()
@@ -208,7 +216,10 @@ func (s *Stage) drop(id meshhook.ID, cancel context.CancelFunc) {
 // runs several times a Lease.
 func (s *Stage) Heartbeat(ctx context.Context) (more bool, err error) {
 	s.mu.Lock()
-	ids := slices.Collect(maps.Keys(s.held))
+	ids := make([]meshhook.ID, 0, len(s.held))
+	for h := range s.held {
+		ids = append(ids, h.id)
+	}
 	s.mu.Unlock()
 	if len(ids) == 0 {
 		return false, nil

@@ -138,11 +138,7 @@ func (db *DB) rendered(c *meshhook.DeliveryClaim) (request, host []byte, err err
 	return request, c.Host, err
 }
 
-// onDelivery changes a delivery that is held.
-func (db *DB) onDelivery(ctx context.Context, c *meshhook.DeliveryClaim, doing, update string, args ...any) error {
-	return db.inTx(ctx, doing, func(tx pgx.Tx) error { return changeDelivery(ctx, tx, c, update, args...) })
-}
-
+// changeDelivery changes a delivery that is held.
 func changeDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, update string, args ...any) error {
 	tag, err := tx.Exec(ctx, update+` WHERE id = $1 AND fence = $2 AND lease_owner IS NOT NULL`, append([]any{c.Delivery.ID, c.Fence}, args...)...)
 	if err == nil && tag.RowsAffected() == 0 {

@@ -160,14 +160,18 @@ func tellOfAlerts(ctx context.Context, tx pgx.Tx, d *meshhook.Delivery, c meshho
 }
 
 // ReleaseDelivery gives a delivery back that cannot be sent now: its host has as many
-// calls under way as it may, or its circuit is open. It counts as no attempt. What is
-// to be sent is kept, and with it the host.
+// calls under way as it may. It counts as no attempt. What is to be sent is kept, and with
+// it the host.
 func (db *DB) ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error {
+	return db.inTx(ctx, "giving the delivery back", func(tx pgx.Tx) error { return db.releaseDelivery(ctx, tx, c, wait) })
+}
+
+func (db *DB) releaseDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, wait time.Duration) error {
 	request, host, err := db.rendered(c)
 	if err != nil {
 		return err
 	}
-	return db.onDelivery(ctx, c, "giving the delivery back", `
+	return changeDelivery(ctx, tx, c, `
 		UPDATE deliveries
 		   SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval, request = coalesce($4, request), host = coalesce($5, host)`,
 		wait, request, host)
@@ -176,8 +180,10 @@ func (db *DB) ReleaseDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wa
 // HoldDelivery gives a delivery back whose time has not come: for its schedule, or for
 // quiet hours. It is due when the wait is over.
 func (db *DB) HoldDelivery(ctx context.Context, c *meshhook.DeliveryClaim, wait time.Duration) error {
-	return db.onDelivery(ctx, c, "holding the delivery back", `
-		UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval, due_at = now() + $3::interval`, wait)
+	return db.inTx(ctx, "holding the delivery back", func(tx pgx.Tx) error {
+		return changeDelivery(ctx, tx, c, `
+			UPDATE deliveries SET lease_owner = NULL, lease_until = NULL, next_at = now() + $3::interval, due_at = now() + $3::interval`, wait)
+	})
 }
 
 // ExtendDeliveries renews the leases of the deliveries that owner holds.

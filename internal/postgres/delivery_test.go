@@ -263,3 +263,27 @@ func TestACircuitsOpeningIsToldOf(t *testing.T) {
 	require.Equal(t, int64(4), pending)
 	require.GreaterOrEqual(t, oldest, time.Second)
 }
+
+// An alert that comes when its receiver's circuit is open already, over what steps of
+// workflows sent, is a reason to tell of it, once.
+func TestAnOpenCircuitIsToldOf(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	a := h.tell(t, meshhook.OnFailed)
+	host := "hooks.example.com:443"
+	c := h.open(t, host)
+	h.deliver(t, a, 3, "")
+	h.system(t, `UPDATE deliveries SET host = substr(sha256($1::text::bytea), 1, 16)`, host)
+	claims, _ := h.take(t, meshhook.DeliveryRoom{Limit: 10, PerHost: 10})
+	require.Len(t, claims, 3)
+	refused := &meshhook.CircuitRefusal{Circuit: c, Wait: time.Minute}
+	require.NoError(t, h.db.WithholdDelivery(ctx, &claims[0], refused))
+	require.Len(t, h.types(t), 3, "nobody wants to know")
+	h.tell(t, meshhook.OnCircuitOpen)
+	require.NoError(t, h.db.WithholdDelivery(ctx, &claims[1], refused))
+	require.NoError(t, h.db.WithholdDelivery(ctx, &claims[2], refused))
+	requireCode(t, meshhook.CodeLeaseLost, h.db.WithholdDelivery(ctx, &claims[2], refused))
+	require.Equal(t, []string{"run.failed", "run.failed", "run.failed", "alert.circuit_open"}, h.types(t))
+	require.Equal(t, []bool{true, true, true}, rows[bool](t, h, `SELECT lease_owner IS NULL AND next_at > now() + interval '50 s' FROM deliveries WHERE type = 'run.failed'`))
+}

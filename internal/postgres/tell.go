@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,8 +94,9 @@ func (t *Tenant) tell(ctx context.Context, tx pgx.Tx, run meshhook.ID, c meshhoo
 }
 
 // tellOfCircuit writes the deliveries of alerts that want to know that a receiver has
-// failed too often, once for each opening, and returns how many. A host is a receiver
-// while another alert's message waits to go there that is not itself about alerts.
+// failed too often, and returns how many; whoever calls it looks that it is once for each
+// circuit. A host is a receiver while another alert's message waits to go there that is
+// not itself about alerts.
 func (db *DB) tellOfCircuit(ctx context.Context, tx pgx.Tx, c *meshhook.Circuit) (count int, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT a.id FROM alert_configs a
@@ -123,7 +125,38 @@ func (db *DB) tellOfCircuit(ctx context.Context, tx pgx.Tx, c *meshhook.Circuit)
 			return 0, err
 		}
 	}
-	return len(alerts), nil
+	if len(alerts) > 0 {
+		_, err = tx.Exec(ctx, `UPDATE circuits SET told = true WHERE id = $1`, c.ID)
+	}
+	return len(alerts), err
+}
+
+// WithholdDelivery is ReleaseDelivery for one whose host's circuit is open. It is told of
+// now if that has not been yet: the circuit may have opened over what steps of workflows
+// sent, when no alert waited to go there.
+func (db *DB) WithholdDelivery(ctx context.Context, c *meshhook.DeliveryClaim, refused *meshhook.CircuitRefusal) error {
+	told := 0
+	err := db.inTx(ctx, "withholding the delivery", func(tx pgx.Tx) error {
+		if err := db.releaseDelivery(ctx, tx, c, refused.Wait); err != nil || c.Delivery.Type.AboutAlerts() {
+			return err
+		}
+		var id meshhook.ID
+		err := tx.QueryRow(ctx, `
+			SELECT id FROM circuits
+			 WHERE id = $1 AND NOT told AND EXISTS (SELECT FROM alert_configs a WHERE a.project_id = $2 AND a.enabled AND 'circuit_open' = ANY (a.conditions)) FOR UPDATE`,
+			refused.Circuit.ID, c.Delivery.ProjectID).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			told, err = db.tellOfCircuit(ctx, tx, &refused.Circuit)
+		}
+		return err
+	})
+	if err == nil {
+		db.ringFor(told > 0, BellDeliveries)
+	}
+	return err
 }
 
 // AlertQueue returns how many alerts of all projects are still to be sent, and how long
