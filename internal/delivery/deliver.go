@@ -56,6 +56,9 @@ func (s *sender) run(ctx context.Context) (err error) {
 	if a == nil || !a.Enabled && !s.claim.Delivery.Sample {
 		return s.settle(ctx, s.discarded(meshhook.DeliveryDisabled), "")
 	}
+	if s.subject.Unreadable != nil {
+		return s.giveUp(ctx, meshhook.DeliveryInternal, "the alert cannot be read: "+s.subject.Unreadable.Error())
+	}
 	if s.program, err = s.programs.get(*a); err != nil {
 		return s.giveUp(ctx, meshhook.DeliveryInternal, err.Error())
 	}
@@ -80,23 +83,27 @@ func (s *sender) prepare(ctx context.Context) (done bool, err error) {
 		}
 	}
 	told := s.told()
-	var said []string
+	var said, more []string
+	if s.subject.Incomplete != nil {
+		said = append(said, "what is recorded of the run cannot be read in full: "+s.subject.Incomplete.Error())
+	}
 	if !free {
-		if said, done, err = s.narrow(ctx, told); done || err != nil {
+		if more, done, err = s.narrow(ctx, told); done || err != nil {
 			return true, err
 		}
 	}
-	return s.render(ctx, told, said)
+	return s.render(ctx, told, append(said, more...))
 }
 
 // narrow ends what the alert's `when` or its throttle keeps back. What of them failed
-// stands in said.
+// stands in said. Where something is missing, `when` cannot know.
 func (s *sender) narrow(ctx context.Context, told *alert.Subject) (said []string, done bool, err error) {
 	a := s.subject.Alert
 	wanted, wrong := s.program.Wanted(ctx, told)
 	if ctx.Err() != nil {
 		return nil, true, ctx.Err()
 	}
+	wanted = wanted || s.subject.Incomplete != nil
 	if wrong != nil {
 		said = append(said, wrong.Error())
 	}

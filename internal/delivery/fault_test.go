@@ -464,3 +464,34 @@ func TestADeliveryIsHeldTwice(t *testing.T) {
 	h.settle(t, s)
 	require.Equal(t, meshhook.DeliveryDelivered, h.one(t).Status)
 }
+
+// What cannot be opened is left out of a message, and does not keep it: neither for ever,
+// nor by a `when` that misses it.
+func TestWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	rec := newReceiver(t, nil)
+	when := func(a *meshhook.Alert) { a.When = `.run.output.n == 1 and .steps.charge == 1` }
+	a, _ := h.alert(t, rec.url, when, meshhook.OnFailed)
+	h.alert(t, rec.url, nil, meshhook.OnExhausted)
+	h.run(t, meshhook.RunFailed)
+	_, err := h.raw.Exec(ctx, `UPDATE runs SET output = 'x', failure = 'x'`)
+	require.NoError(t, err)
+	s := h.stage(t, h.db)
+	h.settle(t, s)
+	require.Equal(t, []string{"run.failed"}, types(t, rec.all()))
+	require.Contains(t, string(rec.all()[0].Body), `"failed_step":"charge"`)
+	attempts, err := h.project.Attempts(ctx, meshhook.AttemptFilter{Alert: a.ID, Limit: 1})
+	require.NoError(t, err)
+	require.Contains(t, attempts[0].Fallback, "what is recorded of the run cannot be read in full: ")
+
+	h.run(t, meshhook.RunFailed)
+	_, err = h.raw.Exec(ctx, `UPDATE alert_configs SET url = 'x' WHERE id = $1`, a.ID)
+	require.NoError(t, err)
+	h.settle(t, s)
+	require.Equal(t, []string{"run.failed", "alert.exhausted"}, types(t, rec.all()))
+	list, err := h.project.Deliveries(ctx, meshhook.DeliveryFilter{Alert: a.ID, Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, meshhook.DeliveryInternal, list[0].Reason)
+}

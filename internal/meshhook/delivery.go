@@ -180,6 +180,9 @@ type DeliverySubject struct {
 	Project string
 	// Alert is the configuration; nil when it was deleted.
 	Alert *Alert
+	// Unreadable is why the alert cannot be opened, and Incomplete why the run, its steps or
+	// its event can only in part; nil in all health.
+	Unreadable, Incomplete error
 	// Secrets sign the message: the active ones, the newest first.
 	Secrets []Secret
 	// Vault are the project's secrets, where the alert reads any.

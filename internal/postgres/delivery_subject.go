@@ -11,11 +11,12 @@ import (
 
 // DeliverySubject returns what is needed to send a delivery: the alert and its active
 // secrets, and, for one that is not rendered yet, what it tells of. What is gone is nil.
-// It is read as the engine reads runs, by plans that are made once.
+// It is read as the engine reads runs, by plans that are made once. What cannot be opened
+// is no error: it would keep the delivery for ever.
 func (db *DB) DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (s meshhook.DeliverySubject, err error) {
 	t := db.Tenant(c.Delivery.ProjectID)
 	err = db.inTx(ctx, "reading what an alert tells of", func(tx pgx.Tx) error { return t.readSubject(ctx, tx, c, &s) })
-	if err != nil || s.Alert == nil || c.Delivery.Request != nil {
+	if err != nil || s.Alert == nil || s.Unreadable != nil || c.Delivery.Request != nil {
 		return s, err
 	}
 	return s, t.addOthers(ctx, c, &s)
@@ -23,14 +24,18 @@ func (db *DB) DeliverySubject(ctx context.Context, c *meshhook.DeliveryClaim) (s
 
 // readSubject reads the alert, and the run that it tells of.
 func (t *Tenant) readSubject(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
-	a, err := t.alert(ctx, tx, c.Delivery.AlertID, "")
+	sealed, err := t.sealedAlert(ctx, tx, c.Delivery.AlertID, "")
 	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s.Alert = &a
+	a, err := t.db.openAlert(sealed)
+	if s.Alert = &a; err != nil {
+		s.Unreadable = err
+		return nil
+	}
 	secrets, err := t.alertSecrets(ctx, tx, a.ID)
 	if err != nil {
 		return err
@@ -63,25 +68,29 @@ func (t *Tenant) addOthers(ctx context.Context, c *meshhook.DeliveryClaim, s *me
 		return nil
 	}
 	s.Webhook = s.Alert.Expect.Webhook
-	last, err := t.Events(ctx, meshhook.EventFilter{Webhook: s.Webhook, Status: meshhook.EventAccepted, Limit: 1})
-	if err == nil && len(last) > 0 {
-		s.LastEvent = &last[0].ReceivedAt
-	}
-	return err
+	err := t.db.inTx(ctx, "reading when the last event came", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
+			SELECT greatest(expect_seen_at, (SELECT received_at FROM events WHERE webhook = $2 AND status = 'accepted' ORDER BY id DESC LIMIT 1))
+			  FROM alert_configs WHERE id = $1`, s.Alert.ID, s.Webhook).Scan(&s.LastEvent)
+	})
+	inUTC(s.LastEvent)
+	return notFound(err, "the alert is gone")
 }
 
 // addRun adds the run, as it was where it has gone on since, and its event.
 func (t *Tenant) addRun(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, s *meshhook.DeliverySubject) error {
-	run, err := t.run(ctx, tx, *c.Delivery.RunID, "")
-	if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+	run, unreadable := t.run(ctx, tx, *c.Delivery.RunID, "")
+	if meshhook.ErrorCode(unreadable) == meshhook.CodeNotFound {
 		return nil
 	}
+	if run.ID != *c.Delivery.RunID {
+		return unreadable
+	}
+	steps, unreadableSteps, err := t.db.stepsOf(ctx, tx, stepsForPeople, []meshhook.ID{run.ID})
 	if err != nil {
 		return err
 	}
-	if err := t.withSteps(ctx, tx, &run, stepsForPeople); err != nil {
-		return err
-	}
+	run.Steps, s.Incomplete = steps[run.ID], errors.Join(unreadable, unreadableSteps[run.ID])
 	// Read after the run: who tries it again has kept how it was before that can be seen.
 	if err := t.addSnapshot(ctx, tx, c); err != nil {
 		return err
@@ -95,13 +104,16 @@ func (t *Tenant) addRun(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClai
 		return nil
 	}
 	event, err := t.event(ctx, tx, *run.EventID)
-	switch meshhook.ErrorCode(err) {
-	case meshhook.CodeNotFound: // it has expired
-		return nil
-	case "":
+	switch {
+	case err == nil:
 		s.Event = &event
+	case meshhook.ErrorCode(err) == meshhook.CodeNotFound: // it has expired
+	case event.ID == *run.EventID:
+		s.Incomplete = errors.Join(s.Incomplete, err)
+	default:
+		return err
 	}
-	return err
+	return nil
 }
 
 // addSnapshot adds how the run was, where that was kept after the delivery was claimed.
@@ -129,10 +141,13 @@ func (t *Tenant) addAbout(ctx context.Context, id meshhook.ID, s *meshhook.Deliv
 	}
 	s.About = &about
 	attempts, err := t.Attempts(ctx, meshhook.AttemptFilter{Delivery: id, Limit: 1})
-	if err == nil && len(attempts) > 0 {
+	if meshhook.ErrorCode(err) == meshhook.CodeUnavailable {
+		return err
+	}
+	if err == nil && len(attempts) > 0 { // else they cannot be opened, and that is told without them
 		s.LastError, s.URL = attempts[0].Error, attempts[0].URL
 	}
-	return err
+	return nil
 }
 
 // Name returns the project's name.

@@ -287,3 +287,29 @@ func TestAnOpenCircuitIsToldOf(t *testing.T) {
 	require.Equal(t, []string{"run.failed", "run.failed", "run.failed", "alert.circuit_open"}, h.types(t))
 	require.Equal(t, []bool{true, true, true}, rows[bool](t, h, `SELECT lease_owner IS NULL AND next_at > now() + interval '50 s' FROM deliveries WHERE type = 'run.failed'`))
 }
+
+// A message is made of what can be opened of its run, steps and event.
+func TestASubjectThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.tell(t, meshhook.OnFailed)
+	h.record(t, h.intake("", "{}"))
+	h.finish(t, meshhook.RunFailed, step("one", meshhook.StepSucceeded, "1", time.Now()), step("two", meshhook.StepSucceeded, "2", time.Now()))
+	claims, _ := h.take(t, meshhook.DeliveryRoom{Limit: 1, PerHost: 1})
+	s, err := h.db.DeliverySubject(t.Context(), &claims[0])
+	require.NoError(t, err)
+	require.NoError(t, s.Incomplete)
+	require.NotNil(t, s.Event)
+	h.system(t, `UPDATE run_steps SET output = 'x' WHERE step_id = 'one'`)
+	s, err = h.db.DeliverySubject(t.Context(), &claims[0])
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Incomplete, "run_steps.output/one")
+	require.Len(t, s.Run.Steps, 2)
+	require.JSONEq(t, "2", string(s.Run.Steps[1].Output))
+	h.system(t, `UPDATE events SET head = 'x'`)
+	s, err = h.db.DeliverySubject(t.Context(), &claims[0])
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Incomplete, "events.head")
+	require.Nil(t, s.Event)
+	require.Equal(t, meshhook.RunFailed, s.Run.Status)
+}

@@ -14,6 +14,8 @@ import (
 const runFields = `id, project_id, workflow_id, workflow, version, event_id, webhook, status, waiting_for, nullif(wake_at, 'infinity'), ` + isBlocked + `, attempt,
 	started_at, finished_at, input, output, failure_reason, failure, failed_step`
 
+// scanRun reads the runFields of a row. With the error of what cannot be opened comes all
+// else.
 func (db *DB) scanRun(row pgx.CollectableRow) (r meshhook.Run, err error) {
 	var input, output, failure []byte
 	var reason meshhook.FailureReason
@@ -25,20 +27,14 @@ func (db *DB) scanRun(row pgx.CollectableRow) (r meshhook.Run, err error) {
 	}
 	r.CreatedAt = meshhook.IDTime(r.ID)
 	inUTC(r.WakeAt, r.StartedAt, r.FinishedAt)
-	if r.Input, err = db.openBody("runs.input", r.ID, input); err != nil {
-		return r, err
-	}
-	if r.Output, err = db.openBody("runs.output", r.ID, output); err != nil {
-		return r, err
-	}
+	var noInput, noOutput, noFailure error
+	r.Input, noInput = db.openBody("runs.input", r.ID, input)
+	r.Output, noOutput = db.openBody("runs.output", r.ID, output)
 	if reason != "" {
-		message, err := db.openText("runs.failure", r.ID, failure)
-		if err != nil {
-			return r, err
-		}
-		r.Error = &meshhook.Failure{Reason: reason, Message: message, Step: failedStep}
+		r.Error = &meshhook.Failure{Reason: reason, Step: failedStep}
+		r.Error.Message, noFailure = db.openText("runs.failure", r.ID, failure)
 	}
-	return r, nil
+	return r, errors.Join(noInput, noOutput, noFailure)
 }
 
 // inUTC moves times to UTC, in which all of the product speaks.
