@@ -106,6 +106,9 @@ CREATE TABLE deliveries (
 ) PARTITION BY RANGE (id);
 ALTER TABLE deliveries ALTER COLUMN snapshot SET STORAGE EXTERNAL, ALTER COLUMN request SET STORAGE EXTERNAL;
 CREATE INDEX deliveries_ready_idx ON deliveries (next_at, id) WHERE status = 'pending' AND lease_owner IS NULL;
+-- Those of each host, where thousands wait for one, and those that are not rendered yet.
+CREATE INDEX deliveries_host_ready_idx ON deliveries (host, next_at, id) WHERE status = 'pending' AND lease_owner IS NULL AND host IS NOT NULL;
+CREATE INDEX deliveries_new_idx ON deliveries (next_at, id) WHERE status = 'pending' AND lease_owner IS NULL AND host IS NULL;
 CREATE INDEX deliveries_lease_idx ON deliveries (lease_until) WHERE lease_owner IS NOT NULL;
 CREATE INDEX deliveries_alert_id_idx ON deliveries (alert_id, id);
 CREATE INDEX deliveries_run_id_idx ON deliveries (run_id) WHERE status = 'pending' AND run_id IS NOT NULL;

@@ -4,37 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
-
-// claimDeliveries takes deliveries that are due, oldest first, and to each host no more
-// than may be under way: a slow receiver keeps no other waiting, and what could not be
-// sent now is not taken.
-const claimDeliveries = `
-	WITH load AS (
-		SELECT * FROM unnest($4::bytea[], $5::integer[]) AS u (host, free)
-	), due AS (
-		SELECT id, host, next_at FROM deliveries
-		 WHERE status = 'pending' AND lease_owner IS NULL AND next_at <= now()
-		   AND (host IS NULL OR host <> ALL (ARRAY(SELECT l.host FROM load l WHERE l.free <= 0)))
-		 ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
-	), ready AS (
-		SELECT d.id FROM (SELECT id, host, row_number() OVER (PARTITION BY host ORDER BY next_at, id) AS place FROM due) d LEFT JOIN load l ON l.host = d.host
-		 WHERE d.host IS NULL OR d.place <= coalesce(l.free, $6::integer)
-	)` + claimReady
-
-// claimReady claims for the owner $2, for the time $3, what is ready of what is due.
-const claimReady = `, claimed AS (
-		UPDATE deliveries d SET lease_owner = $2, lease_until = now() + $3::interval, next_at = NULL, fence = d.fence + 1
-		  FROM ready WHERE d.id = ready.id
-		RETURNING d.*
-	)
-	SELECT ` + deliveryFields + `, fence, host, passed, due_at, snapshot, circuit, request, now(), (SELECT count(*) FROM due) FROM claimed ORDER BY id`
 
 const deliveryFields = `id, project_id, alert_id, type, status, reason, run_id, run_attempt, workflow_id, workflow, step, subject, sample, held, attempt,
 	next_at, created_at, sent_at, finished_at`
@@ -47,65 +22,6 @@ func deliveryTargets(d *meshhook.Delivery) []any {
 }
 
 func deliveryInUTC(d *meshhook.Delivery) { inUTC(d.NextAt, &d.CreatedAt, d.SentAt, d.FinishedAt) }
-
-// ClaimDeliveries gives due deliveries, as many as there is room for, into the hands of
-// the daemon owner for the time of the lease. seen is of how many it took them: room's
-// Limit where there may be others.
-func (db *DB) ClaimDeliveries(ctx context.Context, owner meshhook.ID, room meshhook.DeliveryRoom, lease time.Duration) (claims []meshhook.DeliveryClaim, seen int, err error) {
-	err = db.inTx(ctx, "claiming deliveries", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, claimDeliveries, room.Limit, owner, lease, room.Hosts, room.Free, room.PerHost)
-		if err != nil {
-			return err
-		}
-		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (meshhook.DeliveryClaim, error) { return db.scanDeliveryClaim(row, &seen) })
-		return err
-	})
-	return claims, seen, err
-}
-
-// ClaimDelivery gives one delivery that is due into the hands of owner for the time of
-// the lease; nil when it is not due, or in other hands.
-func (db *DB) ClaimDelivery(ctx context.Context, owner, id meshhook.ID, lease time.Duration) (claims []meshhook.DeliveryClaim, err error) {
-	err = db.inTx(ctx, "claiming the delivery", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
-			WITH due AS (
-				SELECT id FROM deliveries WHERE id = $1 AND status = 'pending' AND lease_owner IS NULL AND next_at <= now() FOR UPDATE SKIP LOCKED
-			), ready AS (SELECT id FROM due)`+claimReady, id, owner, lease)
-		if err != nil {
-			return err
-		}
-		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (meshhook.DeliveryClaim, error) {
-			return db.scanDeliveryClaim(row, new(int))
-		})
-		return err
-	})
-	return claims, err
-}
-
-func (db *DB) scanDeliveryClaim(row pgx.CollectableRow, seen *int) (c meshhook.DeliveryClaim, err error) {
-	var snapshot, circuit, request []byte
-	d := &c.Delivery
-	if err = row.Scan(append(deliveryTargets(d), &c.Fence, &c.Host, &c.Passed, &c.Due, &snapshot, &circuit, &request, &c.Now, seen)...); err != nil {
-		return c, err
-	}
-	deliveryInUTC(d)
-	inUTC(&c.Due, &c.Now)
-	var unreadable error
-	if request != nil {
-		d.Request = &meshhook.AlertRequest{}
-		unreadable = db.openJSON("deliveries.request", d.ID, request, d.Request)
-	}
-	if snapshot != nil {
-		c.Snapshot = &meshhook.Run{}
-		unreadable = errors.Join(unreadable, db.openJSON("deliveries.snapshot", d.ID, snapshot, c.Snapshot))
-	}
-	if circuit != nil {
-		c.Circuit = &meshhook.Circuit{}
-		unreadable = errors.Join(unreadable, db.openJSON("deliveries.circuit", d.ID, circuit, c.Circuit))
-	}
-	c.Unreadable = unreadable
-	return c, nil
-}
 
 // sealJSON and openJSON keep a value as sealed JSON.
 func (db *DB) sealJSON(column string, id meshhook.ID, value any) ([]byte, error) {

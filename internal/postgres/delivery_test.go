@@ -313,3 +313,37 @@ func TestASubjectThatIsDamaged(t *testing.T) {
 	require.Nil(t, s.Event)
 	require.Equal(t, meshhook.RunFailed, s.Run.Status)
 }
+
+// However many wait for a host that is full, those to others are found behind them.
+func TestABacklogHidesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.tell(t, meshhook.OnFailed)
+	h.system(t, `
+		INSERT INTO deliveries (id, project_id, alert_id, type, status, host, next_at)
+		SELECT meshhook_id(), $1, $2, 'run.failed', 'pending', 'slow', now() - interval '1 hour' FROM generate_series(1, 2100)`, h.project.ID(), a.ID)
+	h.deliver(t, a, 5, "quick")
+	h.deliver(t, a, 2, "busy")
+	h.system(t, `INSERT INTO deliveries (id, project_id, alert_id, type, status, next_at) VALUES ($1, $2, $3, 'run.failed', 'pending', now())`, meshhook.NewID(), h.project.ID(), a.ID)
+	room := meshhook.DeliveryRoom{Limit: 10, PerHost: 3, Hosts: [][]byte{[]byte("slow"), []byte("busy")}, Free: []int{0, 1}}
+	taken := func() (hosts []string, seen int) {
+		t.Helper()
+		claims, seen := h.take(t, room)
+		for _, c := range claims {
+			hosts = append(hosts, string(c.Host))
+		}
+		return hosts, seen
+	}
+	hosts, seen := taken()
+	require.ElementsMatch(t, []string{"", "busy", "quick", "quick", "quick"}, hosts)
+	require.Equal(t, 5, seen)
+	room.Hosts, room.Free = append(room.Hosts, []byte("quick")), []int{0, 0, 0}
+	hosts, _ = taken()
+	require.Empty(t, hosts)
+	// Where some of them stand before the others, there may be more behind.
+	h.system(t, `UPDATE deliveries SET next_at = now() - interval '2 hours' WHERE host = 'quick' AND lease_owner IS NULL`)
+	room.Free = []int{0, 0, 1}
+	hosts, seen = taken()
+	require.Equal(t, []string{"quick"}, hosts)
+	require.Equal(t, 10, seen)
+}
