@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -128,10 +127,6 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 	}
 	holds := make(map[hold]bool, len(rows))
 	freed, woken := freedPlaces(rows), 0
-	var told tellings
-	for i := range rows {
-		told.of(&rows[i])
-	}
 	var alerts int64
 	err := db.inBatch(ctx, "recording moves", func(b *pgx.Batch) {
 		if len(freed) > 0 {
@@ -151,12 +146,7 @@ func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 		if len(entries) > 0 {
 			b.Queue(insertMoveEntries, entryValues(entries)...)
 		}
-		if len(told.runs) > 0 {
-			b.Queue(tellOfRuns, told.args()...).Exec(func(tag pgconn.CommandTag) error {
-				alerts = tag.RowsAffected()
-				return nil
-			})
-		}
+		queueTell(b, rows, &alerts)
 		if len(freed) > 0 {
 			queueWake(b, freed, &woken)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -82,6 +83,21 @@ func (l *tellings) of(m *moveRow) {
 			l.add(m.RunID, &m.Fence, meshhook.OnWaiting, s.ID)
 		}
 	}
+}
+
+// queueTell writes the deliveries that moves ask for, and counts them.
+func queueTell(b *pgx.Batch, rows []moveRow, count *int64) {
+	var told tellings
+	for i := range rows {
+		told.of(&rows[i])
+	}
+	if len(told.runs) == 0 {
+		return
+	}
+	b.Queue(tellOfRuns, told.args()...).Exec(func(tag pgconn.CommandTag) error {
+		*count = tag.RowsAffected()
+		return nil
+	})
 }
 
 // tell writes the deliveries that a change of a run by a person asks for; the caller
