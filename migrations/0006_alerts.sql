@@ -95,6 +95,7 @@ CREATE TABLE deliveries (
 	host        bytea,
 	snapshot    bytea, -- sealed: the run as it was, where it has gone on since
 	circuit     bytea, -- sealed: the circuit that it tells of
+	error       bytea, -- sealed: why it was given up, where no attempt says so
 	request     bytea, -- sealed: {url, headers, body}; NULL until it is rendered
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	sent_at     timestamptz, -- the first byte of the first attempt

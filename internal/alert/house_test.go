@@ -95,7 +95,7 @@ func about(kind meshhook.AlertType) *alert.Subject {
 			ID: runID, AlertID: eventID, Type: meshhook.OnFailed.Type(), Workflow: "orders", RunID: &runID, Attempt: 10,
 			Reason: meshhook.DeliveryTimeout, Status: meshhook.DeliveryExhausted,
 		}
-		s.LastError, s.Host, s.URL = "no complete reply within 10s", "https://hooks.example.com", ""
+		s.LastError, s.Host, s.URL = "no complete reply within 10s", "hooks.example.com:443", ""
 		return s
 	}
 	s.Run = failedRun()

@@ -81,15 +81,19 @@ type absenceData struct {
 }
 
 type aboutData struct {
-	ID       string                  `json:"id,omitempty"`
-	Type     meshhook.AlertType      `json:"type,omitempty"`
-	AlertID  string                  `json:"alert_id,omitempty"`
-	RunID    *string                 `json:"run_id"`
-	Workflow string                  `json:"workflow"`
-	Attempts int                     `json:"attempts"`
-	Reason   meshhook.DeliveryReason `json:"reason"`
-	Error    string                  `json:"error"`
-	Host     string                  `json:"host"`
+	*undelivered                         // nil for a receiver, which is about no single message
+	Reason       meshhook.DeliveryReason `json:"reason"`
+	Error        string                  `json:"error"`
+	Host         string                  `json:"host"`
+}
+
+type undelivered struct {
+	ID       string             `json:"id"`
+	Type     meshhook.AlertType `json:"type"`
+	AlertID  string             `json:"alert_id"`
+	RunID    *string            `json:"run_id"`
+	Workflow string             `json:"workflow"`
+	Attempts int                `json:"attempts"`
 }
 
 // Message returns the message as its own format has it: what the preset generic
@@ -197,14 +201,13 @@ func aboutOf(s *Subject) *aboutData {
 	if s.About == nil {
 		return circuitOf(s)
 	}
-	data := &aboutData{
-		ID: s.About.ID.String(), Type: s.About.Type, AlertID: s.About.AlertID.String(), Workflow: s.About.Workflow,
-		Attempts: s.About.Attempt, Reason: s.About.Reason, Error: meshhook.Clip(s.LastError, maxText), Host: s.Host,
+	message := &undelivered{
+		ID: s.About.ID.String(), Type: s.About.Type, AlertID: s.About.AlertID.String(), Workflow: s.About.Workflow, Attempts: s.About.Attempt,
 	}
 	if s.About.RunID != nil {
-		data.RunID = orNull(s.About.RunID.String())
+		message.RunID = orNull(s.About.RunID.String())
 	}
-	return data
+	return &aboutData{undelivered: message, Reason: s.About.Reason, Error: meshhook.Clip(s.LastError, maxText), Host: s.Host}
 }
 
 // circuitOf tells of a receiver that has failed too often: of no single message.

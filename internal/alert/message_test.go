@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 	failed := runStart + `"status":"failed",` + started + finished +
 		`"error":{"reason":"http_status","message":"the answer was 500 Internal Server Error","step":"crm"},"failed_step":"crm","output":null},` + runEnd
 	aboutAlert := `{"project":"shop","delivery":{"id":"01890a5d-ac96-774b-bcce-b302099a8003","type":"run.failed","alert_id":"01890a5d-ac96-774b-bcce-b302099a8005",` +
-		`"run_id":"01890a5d-ac96-774b-bcce-b302099a8003","workflow":"orders","attempts":10,"reason":"timeout","error":"no complete reply within 10s","host":"https://hooks.example.com"},"url":null}`
+		`"run_id":"01890a5d-ac96-774b-bcce-b302099a8003","workflow":"orders","attempts":10,"reason":"timeout","error":"no complete reply within 10s","host":"hooks.example.com:443"},"url":null}`
 	for kind, data := range map[meshhook.AlertType]string{
 		"run.failed":    failed + `}`,
 		"alert.test":    failed + `,"sample":true}`,
@@ -48,7 +48,7 @@ func TestMessages(t *testing.T) {
 			`,"approval":{"step":"ask","message":"Refund 49.00?","until":"2026-03-14T13:00:00.000Z"}}`,
 		"webhook.absent":     `{"project":"shop","webhook":{"path":"shop/orders","within":"6h0m0s","last_event_at":"2026-03-14T05:00:00.000Z"},"url":null}`,
 		"alert.exhausted":    aboutAlert,
-		"alert.circuit_open": `{"project":"shop","delivery":{"run_id":null,"workflow":"","attempts":0,"reason":"circuit_open","error":"its last 5 calls failed (500)","host":"hooks.example.com:443"},"url":null}`,
+		"alert.circuit_open": `{"project":"shop","delivery":{"reason":"circuit_open","error":"its last 5 calls failed (500)","host":"hooks.example.com:443"},"url":null}`,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -137,7 +137,7 @@ func TestTitles(t *testing.T) {
 	for kind, title := range map[meshhook.AlertType]string{
 		"run.failed": "orders failed", "run.succeeded": "orders succeeded", "run.delayed": "orders is delayed", "run.waiting": "orders waits for a decision",
 		"run.canceled": "orders was canceled", "run.recovered": "orders has recovered", "webhook.absent": "no event came to shop/orders",
-		"alert.exhausted": "an alert to https://hooks.example.com could not be delivered", "alert.circuit_open": "alerts to hooks.example.com:443 cannot be delivered",
+		"alert.exhausted": "an alert to hooks.example.com:443 could not be delivered", "alert.circuit_open": "alerts to hooks.example.com:443 cannot be delivered",
 		"alert.test": "test of an alert for orders",
 	} {
 		require.Equal(t, title, about(kind).Context()["title"])
@@ -356,7 +356,7 @@ func TestAlertmanager(t *testing.T) {
 	_, message = send(t, alert.PresetAlertmanager, about("webhook.absent"))
 	require.Equal(t, map[string]any{"alertname": "MeshHookEventAbsent", "project": "shop", "webhook": "shop/orders", "severity": "warning"}, at(t, message, 0, "labels"))
 	_, message = send(t, alert.PresetAlertmanager, about("alert.exhausted"))
-	require.Equal(t, map[string]any{"alertname": "MeshHookAlertExhausted", "project": "shop", "receiver": "https://hooks.example.com", "severity": "error"}, at(t, message, 0, "labels"))
+	require.Equal(t, map[string]any{"alertname": "MeshHookAlertExhausted", "project": "shop", "receiver": "hooks.example.com:443", "severity": "error"}, at(t, message, 0, "labels"))
 }
 
 // Whatever a step's failure says, each message keeps its receiver's form.

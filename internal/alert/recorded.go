@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/profullstack/meshhook/internal/content"
 	"github.com/profullstack/meshhook/internal/mask"
@@ -73,7 +72,3 @@ func shownURL(raw string) string {
 	}
 	return shown
 }
-
-// Host is the scheme and host of a URL, which may be shown: what Subject.Host is
-// made of.
-func Host(raw string) string { return strings.TrimSuffix(shownURL(raw), "/…") }

@@ -51,7 +51,6 @@ func (s *Subject) sampleAbout() {
 	}
 	s.Host, s.LastError = "sample.invalid:443", "this is a sample: nothing has failed"
 	if s.Alert.On[0] == meshhook.OnExhausted {
-		s.Host = "https://sample.invalid"
 		id := meshhook.FirstIDAt(s.at())
 		s.About = &meshhook.Delivery{
 			ID: id, AlertID: s.Alert.ID, Type: meshhook.OnFailed.Type(), RunID: &id, Workflow: "sample",

@@ -26,7 +26,7 @@ type Subject struct {
 	// Event is what started the run; nil for one that was started by hand.
 	Event *meshhook.Event
 	// About is the delivery that an alert about alerts is about, LastError why its
-	// last attempt failed, and Host where it was to go (https://hooks.example.com),
+	// last attempt failed, and Host where it was to go (hooks.example.com:443),
 	// without path and query, in which secrets stand. Of a receiver whose circuit opened
 	// there are the last two alone.
 	About     *meshhook.Delivery

@@ -201,8 +201,8 @@ func unattempted(d meshhook.Delivery) string {
 	if d.Reason != "" {
 		text += " (" + string(d.Reason) + ")"
 	}
-	if d.Reason == meshhook.DeliveryExpression {
-		text += fmt.Sprintf("; 'meshhook alerts test %s' shows why the URL cannot be made", d.AlertID)
+	if d.Error != "" {
+		text += ": " + d.Error
 	}
 	return text
 }

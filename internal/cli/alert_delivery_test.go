@@ -50,7 +50,7 @@ func TestAnAlertIsTried(t *testing.T) {
 	r = u.runs("alerts log " + dead)
 	require.Equal(t, 0, r.code)
 	require.Empty(t, r.out)
-	require.Contains(t, r.err, "no attempt has been made: the delivery is exhausted (expression); 'meshhook alerts test "+id+"' shows why")
+	require.Contains(t, r.err, "no attempt has been made: the delivery is exhausted (expression): url: expression \".secrets.nope\": gave no string, but must give a URL")
 	require.Equal(t, "no attempt has been made: the delivery is pending", unattempted(meshhook.Delivery{Status: meshhook.DeliveryPending}))
 
 	// A page ends with the cursor of the next one, on a terminal too.

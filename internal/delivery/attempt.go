@@ -113,7 +113,7 @@ func (s *sender) schedule() []meshhook.Duration {
 
 // giveUp ends a delivery that can never be sent.
 func (s *sender) giveUp(ctx context.Context, reason meshhook.DeliveryReason, why string) error {
-	return s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryExhausted, Reason: reason}, why)
+	return s.settle(ctx, meshhook.DeliveryMove{Status: meshhook.DeliveryExhausted, Reason: reason, Error: why}, why)
 }
 
 // settle records a move with its journal entry, and tries again for as long as the

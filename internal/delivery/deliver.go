@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/alert"
+	"github.com/profullstack/meshhook/internal/circuit"
 	"github.com/profullstack/meshhook/internal/egress"
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
@@ -159,7 +160,7 @@ func (s *sender) told() *alert.Subject {
 		Webhook: s.subject.Webhook, LastEvent: s.subject.LastEvent, Secrets: map[string]meshhook.Secret{},
 	}
 	if t.About != nil {
-		t.Host = alert.Host(s.subject.URL)
+		t.Host, _ = circuit.Host(s.subject.URL)
 	}
 	if c := s.claim.Circuit; c != nil {
 		t.Host, t.LastError = c.Host, c.Why()

@@ -42,6 +42,7 @@ func TestReasons(t *testing.T) {
 			require.Equal(t, meshhook.DeliveryExhausted, d.Status)
 			require.Equal(t, want.reason, d.Reason)
 			require.Equal(t, want.attempts, d.Attempt)
+			require.Equal(t, want.attempts == 0, d.Error != "", "an attempt has its own")
 		})
 	}
 }

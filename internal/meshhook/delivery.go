@@ -59,16 +59,17 @@ const (
 // Delivery is one alert to be sent to one URL.
 type Delivery struct {
 	// ID is the webhook-id of the message, the same on every attempt.
-	ID         ID             `json:"id"`
-	ProjectID  ID             `json:"-"`
-	AlertID    ID             `json:"alert_id"`
-	Type       AlertType      `json:"type"`
-	Status     DeliveryStatus `json:"status"`
-	Reason     DeliveryReason `json:"reason,omitempty"`
-	RunID      *ID            `json:"run_id,omitempty"`
-	RunAttempt int            `json:"-"`
-	WorkflowID *ID            `json:"-"`
-	Workflow   string         `json:"workflow,omitempty"`
+	ID        ID             `json:"id"`
+	ProjectID ID             `json:"-"`
+	AlertID   ID             `json:"alert_id"`
+	Type      AlertType      `json:"type"`
+	Status    DeliveryStatus `json:"status"`
+	Reason    DeliveryReason `json:"reason,omitempty"`
+	RunID     *ID            `json:"run_id,omitempty"`
+	// RunAttempt is which attempt of the run it tells of; 0 without a run.
+	RunAttempt int    `json:"run_attempt,omitempty"`
+	WorkflowID *ID    `json:"-"`
+	Workflow   string `json:"workflow,omitempty"`
 	// Step is the approval that a run waits for; "" for all else.
 	Step string `json:"step,omitempty"`
 	// Subject is the delivery that an alert about alerts is about.
@@ -84,6 +85,8 @@ type Delivery struct {
 	// SentAt is when the first attempt left.
 	SentAt     *time.Time `json:"sent_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// Error says why it was given up without an attempt; of one that was made, the attempt does.
+	Error string `json:"error,omitempty"`
 	// Request is what is sent, once it is rendered. It is a secret of the owner.
 	Request *AlertRequest `json:"-"`
 }
@@ -166,7 +169,9 @@ type DeliveryMove struct {
 	// Status is DeliveryPending for another attempt, after Wait.
 	Status DeliveryStatus
 	Reason DeliveryReason
-	Wait   time.Duration
+	// Error is that of Delivery.
+	Error string
+	Wait  time.Duration
 	// Attempt is the one that was made; nil when none was.
 	Attempt *AlertAttempt
 	// Disable disables the alert: its receiver wants no more.

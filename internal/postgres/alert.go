@@ -176,8 +176,25 @@ func (t *Tenant) DeleteAlert(ctx context.Context, id meshhook.ID) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM alert_configs WHERE id = $1`, id); err != nil {
 			return err
 		}
-		return t.audit(ctx, tx, meshhook.AuditAlertDeleted, id.String(), map[string]any{"workflow": sealed.Workflow, "on": sealed.On})
+		return t.deletedAlert(ctx, tx, id, map[string]any{"workflow": sealed.Workflow, "on": sealed.On})
 	})
+}
+
+// deletedAlert discards what an alert that was deleted was still to send, and audits the
+// deletion. What is in a daemon's hands meets its end there.
+func (t *Tenant) deletedAlert(ctx context.Context, tx pgx.Tx, id meshhook.ID, detail map[string]any) error {
+	tag, err := tx.Exec(ctx, `
+		WITH pending AS (
+			SELECT id FROM deliveries WHERE alert_id = $1 AND project_id = $2 AND status = 'pending' AND lease_owner IS NULL ORDER BY id FOR UPDATE
+		)
+		UPDATE deliveries d SET status = 'discarded', reason = 'disabled', next_at = NULL, finished_at = now() FROM pending WHERE d.id = pending.id`, id, t.id)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() > 0 {
+		detail["discarded"] = tag.RowsAffected()
+	}
+	return t.audit(ctx, tx, meshhook.AuditAlertDeleted, id.String(), detail)
 }
 
 // deleteAlerts deletes, with what they are about, the alerts in whose column the id
@@ -192,7 +209,7 @@ func (t *Tenant) deleteAlerts(ctx context.Context, tx pgx.Tx, column string, id 
 		return err
 	}
 	for _, alert := range gone {
-		if err := t.audit(ctx, tx, meshhook.AuditAlertDeleted, alert.String(), nil); err != nil {
+		if err := t.deletedAlert(ctx, tx, alert, map[string]any{}); err != nil {
 			return err
 		}
 	}

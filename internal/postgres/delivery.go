@@ -12,12 +12,12 @@ import (
 )
 
 const deliveryFields = `id, project_id, alert_id, type, status, reason, run_id, run_attempt, workflow_id, workflow, step, subject, sample, held, attempt,
-	next_at, created_at, sent_at, finished_at`
+	next_at, created_at, sent_at, finished_at, error`
 
-func deliveryTargets(d *meshhook.Delivery) []any {
+func deliveryTargets(d *meshhook.Delivery, sealedError *[]byte) []any {
 	return []any{
 		&d.ID, &d.ProjectID, &d.AlertID, &d.Type, &d.Status, &d.Reason, &d.RunID, &d.RunAttempt, &d.WorkflowID, &d.Workflow, &d.Step, &d.Subject, &d.Sample, &d.Held, &d.Attempt,
-		&d.NextAt, &d.CreatedAt, &d.SentAt, &d.FinishedAt,
+		&d.NextAt, &d.CreatedAt, &d.SentAt, &d.FinishedAt, sealedError,
 	}
 }
 

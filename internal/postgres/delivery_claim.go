@@ -132,9 +132,9 @@ func (db *DB) ClaimDelivery(ctx context.Context, owner, id meshhook.ID, lease ti
 }
 
 func (db *DB) scanDeliveryClaim(row pgx.CollectableRow, seen *int) (c meshhook.DeliveryClaim, err error) {
-	var snapshot, circuit, request []byte
+	var sealedError, snapshot, circuit, request []byte // the first is of what is over
 	d := &c.Delivery
-	if err = row.Scan(append(deliveryTargets(d), &c.Fence, &c.Host, &c.Passed, &c.Due, &snapshot, &circuit, &request, &c.Now, seen)...); err != nil {
+	if err = row.Scan(append(deliveryTargets(d, &sealedError), &c.Fence, &c.Host, &c.Passed, &c.Due, &snapshot, &circuit, &request, &c.Now, seen)...); err != nil {
 		return c, err
 	}
 	deliveryInUTC(d)

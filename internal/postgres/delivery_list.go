@@ -25,15 +25,19 @@ func (t *Tenant) Deliveries(ctx context.Context, f meshhook.DeliveryFilter) (lis
 		if err != nil {
 			return err
 		}
-		list, err = pgx.CollectRows(rows, scanDelivery)
+		list, err = pgx.CollectRows(rows, t.db.scanDelivery)
 		return err
 	})
 	return list, err
 }
 
-func scanDelivery(row pgx.CollectableRow) (d meshhook.Delivery, err error) {
-	err = row.Scan(deliveryTargets(&d)...)
+func (db *DB) scanDelivery(row pgx.CollectableRow) (d meshhook.Delivery, err error) {
+	var sealed []byte
+	if err = row.Scan(deliveryTargets(&d, &sealed)...); err != nil {
+		return d, err
+	}
 	deliveryInUTC(&d)
+	d.Error, err = db.openText("deliveries.error", d.ID, sealed)
 	return d, err
 }
 
@@ -52,7 +56,7 @@ func (t *Tenant) Delivery(ctx context.Context, id meshhook.ID) (d meshhook.Deliv
 		if err != nil {
 			return err
 		}
-		d, err = pgx.CollectExactlyOneRow(rows, scanDelivery)
+		d, err = pgx.CollectExactlyOneRow(rows, t.db.scanDelivery)
 		return notFound(err, "there is no delivery %s", id)
 	})
 	return d, err
@@ -105,7 +109,7 @@ func (db *DB) scanAttempt(row pgx.CollectableRow) (a meshhook.AlertAttempt, err 
 // asked: neither throttle nor quiet hours hold them back, and their time begins anew.
 const redeliver = `
 	UPDATE deliveries d
-	   SET status = 'pending', reason = '', attempt = 0, next_at = now(), due_at = now(), sent_at = NULL, finished_at = NULL, passed = true
+	   SET status = 'pending', reason = '', error = NULL, attempt = 0, next_at = now(), due_at = now(), sent_at = NULL, finished_at = NULL, passed = true
 	  FROM again WHERE d.id = again.id`
 
 // Redeliver sends a delivery that is over again as it was: with the same webhook-id, from

@@ -106,6 +106,29 @@ func TestRedelivering(t *testing.T) {
 	require.Equal(t, meshhook.CodeNotFound, meshhook.ErrorCode(h.project.Redeliver(t.Context(), meshhook.NewID())))
 }
 
+// An alert that is deleted has nothing more to send; what is being sent is not called back.
+func TestADeletedAlertIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.createAlert(t, h.plainAlert(), "a")
+	waits := h.delivery(t, a.ID, meshhook.DeliveryPending, 0, false)
+	underway := h.delivery(t, a.ID, meshhook.DeliveryPending, 0, false)
+	other := h.delivery(t, h.createAlert(t, h.plainAlert(), "b").ID, meshhook.DeliveryPending, 0, false)
+	_, err := h.db.ClaimDelivery(t.Context(), meshhook.NewID(), underway, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, h.project.DeleteAlert(t.Context(), a.ID))
+	for id, want := range map[meshhook.ID]meshhook.DeliveryStatus{
+		waits: meshhook.DeliveryDiscarded, underway: meshhook.DeliveryPending, other: meshhook.DeliveryPending,
+	} {
+		d, err := h.project.Delivery(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, want, d.Status)
+	}
+	audited, err := h.project.AuditLog(t.Context(), meshhook.AuditFilter{Action: meshhook.AuditAlertDeleted})
+	require.NoError(t, err)
+	require.Contains(t, string(audited[0].Detail), `"discarded": 1`)
+}
+
 func TestOneDeliveryIsClaimed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -29,10 +29,14 @@ func (db *DB) SettleDelivery(ctx context.Context, c *meshhook.DeliveryClaim, m m
 }
 
 func (db *DB) settleDelivery(ctx context.Context, tx pgx.Tx, c *meshhook.DeliveryClaim, m meshhook.DeliveryMove) error {
-	err := changeDelivery(ctx, tx, c, `
-		UPDATE deliveries SET status = $3, reason = $4, lease_owner = NULL, lease_until = NULL,
+	text, err := db.sealText("deliveries.error", c.Delivery.ID, m.Error)
+	if err != nil {
+		return err
+	}
+	err = changeDelivery(ctx, tx, c, `
+		UPDATE deliveries SET status = $3, reason = $4, error = $6, lease_owner = NULL, lease_until = NULL,
 		       next_at = CASE WHEN $3 = 'pending' THEN now() + $5::interval END, finished_at = CASE WHEN $3 <> 'pending' THEN now() END`,
-		m.Status, m.Reason, m.Wait)
+		m.Status, m.Reason, m.Wait, text)
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,9 @@ func (t *Tenant) addAbout(ctx context.Context, id meshhook.ID, s *meshhook.Deliv
 	if err == nil && len(attempts) > 0 { // else they cannot be opened, and that is told without them
 		s.LastError, s.URL = attempts[0].Error, attempts[0].URL
 	}
+	if about.Error != "" {
+		s.LastError = about.Error
+	}
 	return nil
 }
 
