@@ -58,6 +58,7 @@ var law = []row{
 	{"seal", only("meshhook"), toolReason},
 	{"signature", only("meshhook", "spelling"), toolReason},
 	{"spelling", only(), toolReason},
+	{"systemd", only("meshhook"), toolReason},
 
 	// The language.
 	{"workflow", only("meshhook", "content", "expr", "backoff", "mask", "spelling"), "deciding what comes next is pure: no database, no network, no clock"},
@@ -114,6 +115,7 @@ var libraries = []library{
 	{[]string{"github.com/danielgtaylor/huma"}, []string{"api"}, "how the API is described is no business of the rest"},
 	{[]string{"golang.org/x/crypto/acme"}, []string{"certs"}, "certificates are fetched and kept in one place"},
 	{[]string{"github.com/ulule/limiter"}, []string{"ingress", "limit"}, "rates are limited at the door, and counted in one place"},
+	{[]string{"github.com/coreos/go-systemd"}, []string{"systemd"}, "one place speaks with the service manager"},
 	{[]string{"golang.org/x/text"}, []string{"content"}, "what a body is, is decided once"},
 	{[]string{"github.com/stretchr/", "pgregory.net/", "go.uber.org/goleak", "github.com/rogpeppe/go-internal/testscript"}, []string{"pgtest", "certtest"}, "what serves tests is not shipped"},
 	{[]string{"testing"}, []string{"pgtest", "certtest"}, "what serves tests is not shipped"},

@@ -88,8 +88,14 @@ func startDaemon(ts *testscript.TestScript, args []string) *process {
 // launch starts a daemon on free ports and waits until it says which.
 func launch(env []string, dir string, args ...string) (*process, map[string]string, error) {
 	all := append([]string{"daemon", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
-	p := &process{cmd: exec.Command("meshhook", all...), ready: make(chan map[string]string, 1), ended: make(chan struct{})} //nolint:noctx // it lives as long as the script
-	p.cmd.Env, p.cmd.Dir = env, dir
+	cmd := exec.Command("meshhook", all...) //nolint:noctx // it lives as long as the script
+	cmd.Env, cmd.Dir = env, dir
+	return begin(cmd)
+}
+
+// begin starts a daemon and waits until it says where it listens.
+func begin(cmd *exec.Cmd) (*process, map[string]string, error) {
+	p := &process{cmd: cmd, ready: make(chan map[string]string, 1), ended: make(chan struct{})}
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err

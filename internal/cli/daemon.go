@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/profullstack/meshhook/internal/daemon"
+	"github.com/profullstack/meshhook/internal/systemd"
 )
 
 func newDaemonCmd(a *app) *cobra.Command {
@@ -34,7 +35,11 @@ func runDaemon(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	d, err := daemon.New(ctx, daemon.Options{Config: c, Version: version, Log: log})
+	manager, err := systemd.FromProcess()
+	if err != nil {
+		return err
+	}
+	d, err := daemon.New(ctx, daemon.Options{Config: c, Version: version, Log: log, Manager: manager})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package daemon
 import (
 	"container/list"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -62,8 +61,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		case <-changed:
 		case <-timer.C:
 		case <-l.closed:
+			// The last one, beyond the bound: it was let in, and no more come.
 			timer.Stop()
-			return nil, errors.Join(net.ErrClosed, conn.Close())
+			l.force(c)
+			return c, nil
 		}
 		timer.Stop()
 	}
@@ -88,6 +89,14 @@ func (l *boundedListener) place(c *boundedConn) (victim *boundedConn, wait time.
 		return nil, wait, l.changed
 	}
 	return longest, 0, nil
+}
+
+// force gives the connection a place where there is none.
+func (l *boundedListener) force(c *boundedConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[c] = struct{}{}
+	l.note(c, true)
 }
 
 // note keeps what a connection does from now on. The caller holds mu.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,7 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
 	"github.com/profullstack/meshhook/internal/signature"
+	"github.com/profullstack/meshhook/internal/systemd"
 )
 
 // The roles of a daemon: all of them, unless `only` names one.
@@ -45,6 +45,9 @@ type Options struct {
 	Config  *config.Config
 	Version string
 	Log     *slog.Logger
+	// Manager is the service manager that started the process; nil for none. New
+	// takes its sockets.
+	Manager *systemd.Manager
 }
 
 // Daemon is one serving process. New makes everything, listeners included; Run
@@ -74,6 +77,8 @@ type Daemon struct {
 	watch  *delivery.Watch
 	// circuits keep calls from hosts that fail.
 	circuits *circuit.Breaker
+	manager  *systemd.Manager
+	pulse    pulse
 	// known is the version of the configuration that the caches hold.
 	known   atomic.Int64
 	servers []*server
@@ -86,6 +91,9 @@ type server struct {
 	*http.Server
 	listener net.Listener
 	role     string
+	// done is closed when serve has returned.
+	done      chan struct{}
+	newcomers newcomers
 	// secure tells that it speaks TLS. (The server's own TLSConfig is set by
 	// net/http in any case.)
 	secure bool
@@ -99,7 +107,7 @@ const gcPercent = 300
 // New opens the database and the listeners and wires the stages. What it opened
 // is closed again when it fails.
 func New(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, metrics: newMetrics(), hangup: loop.NewBell(), followers: newFollowers()}
+	d := &Daemon{id: meshhook.NewID(), config: o.Config, version: o.Version, log: o.Log, manager: o.Manager, metrics: newMetrics(), hangup: loop.NewBell(), followers: newFollowers()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.teardown(ctx))
@@ -107,15 +115,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}()
 	// The listeners come first: a port that is taken is found out before a
 	// database is started.
-	if d.does(roleIngress) {
-		if err := d.listen(ctx, roleIngress, o.Config.Listen); err != nil {
-			return nil, err
-		}
-		if err := d.certify(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.listen(ctx, roleAdmin, o.Config.AdminListen); err != nil {
+	if err := d.openDoors(ctx); err != nil {
 		return nil, err
 	}
 	d.db, err = OpenDatabase(ctx, o.Config, OpenOptions{Version: o.Version, Log: o.Log, Daemon: true})
@@ -132,25 +132,6 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 // does tells whether the daemon has the role. Health and metrics are answered by
 // every daemon.
 func (d *Daemon) does(role string) bool { return d.config.Only == "" || d.config.Only == role }
-
-func (d *Daemon) listen(ctx context.Context, role, address string) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
-	if err == nil && role != roleAdmin {
-		listener = bounded(listener, d.config.Ingress.MaxConnections)
-	}
-	if err != nil {
-		return meshhook.Errorf(meshhook.CodeInvalid, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
-	}
-	d.servers = append(d.servers, &server{listener: listener, role: role})
-	d.onStop = append(d.onStop, func(context.Context) error {
-		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return nil
-}
 
 // warnOfRole says so when row-level security does not bind the database's role.
 func (d *Daemon) warnOfRole(ctx context.Context) error {
@@ -194,6 +175,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 		if l, is := s.listener.(*boundedListener); is {
 			s.ConnState = l.observe
 		}
+		s.newcomers.attend(s.Server)
 	}
 	if _, err := d.ingress.Refresh(ctx); err != nil {
 		return err
@@ -261,16 +243,6 @@ func (d *Daemon) beat(ctx context.Context) error {
 	return d.db.Beat(ctx, meshhook.Daemon{ID: d.id, Host: host, PID: os.Getpid(), Version: d.version, Roles: roles})
 }
 
-// Addr returns the address on which a role listens, or "".
-func (d *Daemon) Addr(role string) string {
-	for _, s := range d.servers {
-		if s.role == role {
-			return s.listener.Addr().String()
-		}
-	}
-	return ""
-}
-
 // Run serves until ctx ends, and then stops: it accepts nothing new, finishes
 // what is under way within the grace period, and gives the rest back.
 func (d *Daemon) Run(ctx context.Context) error {
@@ -281,20 +253,27 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer stopLoops()
 	var loops sync.WaitGroup
 	for _, l := range d.loops() {
+		stopped := d.pulse.watch(l)
 		loops.Go(func() {
+			defer stopped()
 			if err := l.Run(background); err != nil {
 				d.log.Error("a loop cannot run", "loop", l.Name, "error", err)
 			}
 		})
 	}
+	loops.Go(func() { d.stayAlive(background) })
 	loops.Go(func() { d.db.Hear(background) })
-	stopHangups := d.onHangup()
+	stopHangups := d.onHangup(background)
 	defer stopHangups()
 	failed := make(chan error, len(d.servers))
 	for _, s := range d.servers {
-		go func() { failed <- s.serve() }()
+		go func() {
+			defer close(s.done)
+			failed <- s.serve()
+		}()
 	}
 	d.log.Info("ready", d.addresses()...)
+	d.tell(d.manager.Ready(d.serving()))
 
 	var err error
 	select {
@@ -303,30 +282,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	case err = <-failed:
 		err = fmt.Errorf("serving: %w", err)
 	}
+	d.tell(d.manager.Stopping(d.config.ShutdownGrace + lastWords))
 	return errors.Join(err, d.stop(context.WithoutCancel(ctx), func() {
 		stopLoops()
 		loops.Wait()
 	}))
-}
-
-func (d *Daemon) addresses() []any {
-	args := []any{"version", d.version, "daemon", d.id}
-	for _, s := range d.servers {
-		args = append(args, s.role, s.scheme()+dialable(s.listener.Addr().String()))
-	}
-	return args
-}
-
-// dialable makes an address that stands for all interfaces one to connect to.
-func dialable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // stop takes the daemon down: the doors and the engine first, then the loops, and
@@ -341,13 +301,13 @@ func (d *Daemon) stop(ctx context.Context, stopLoops func()) error {
 	go func() { stopped <- d.alerts.Stop(grace) }()
 	var errs []error
 	for _, s := range d.servers {
-		if err := s.Shutdown(grace); err != nil {
+		if err := s.shutdown(grace); err != nil {
 			errs = append(errs, fmt.Errorf("closing the %s listener: %w", s.role, err), s.Close())
 		}
 	}
 	errs = append(errs, <-stopped, <-stopped)
 	stopLoops()
-	last, cancelLast := context.WithTimeout(ctx, 10*time.Second)
+	last, cancelLast := context.WithTimeout(ctx, finishTime)
 	defer cancelLast()
 	_, notNoted := d.api.FlushUsed(last)
 	errs = append(errs, d.ingress.Finish(last), notNoted, d.leave(last), d.teardown(last))

@@ -3,10 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/tls"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/profullstack/meshhook/internal/backoff"
@@ -74,29 +71,4 @@ func (d *Daemon) certificateLoops() []*loop.Loop {
 		return []*loop.Loop{{Name: "certificates", Every: fetchPoll, Work: d.acme.Fetch, Backoff: fetching}}
 	}
 	return nil
-}
-
-// onHangup reads the files of the certificate at once on SIGHUP. A daemon without
-// any keeps what SIGHUP does otherwise: it ends with its terminal.
-func (d *Daemon) onHangup() (stop func()) {
-	if d.files == nil {
-		return func() {}
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-signals:
-				d.hangup.Ring()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(done)
-	}
 }

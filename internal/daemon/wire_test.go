@@ -74,10 +74,17 @@ const head = "POST /hooks/open HTTP/1.1\r\nHost: a\r\nContent-Type: application/
 // wired is a daemon with the webhook `open`.
 func wired(t *testing.T, environment ...string) (*daemon.Daemon, string) {
 	t.Helper()
-	dsn := pgtest.URL(t)
-	furnish(t, dsn, "open")
-	d, _ := start(t, settings(t, dsn, environment...))
+	d, dsn, _ := wiredStop(t, environment...)
 	return d, dsn
+}
+
+// wiredStop returns a way to stop it, too.
+func wiredStop(t *testing.T, environment ...string) (d *daemon.Daemon, dsn string, stop func() error) {
+	t.Helper()
+	dsn = pgtest.URL(t)
+	furnish(t, dsn, "open")
+	d, stop = start(t, settings(t, dsn, environment...))
+	return d, dsn, stop
 }
 
 // Who sends slowly, or stops, is cut off; what came of a body is in the log.

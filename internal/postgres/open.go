@@ -111,6 +111,17 @@ func (db *DB) Ping(ctx context.Context) error {
 	return translate(db.pool.Ping(ctx), "asking the database")
 }
 
+// Reach asks the server for an answer on a new connection, whatever those of the pool
+// do.
+func (db *DB) Reach(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, db.direct.Copy())
+	if err != nil {
+		return translate(err, "connecting to the database")
+	}
+	defer closeConn(conn) //nolint:contextcheck // it is closed after its context has ended
+	return translate(conn.Ping(ctx), "asking the database")
+}
+
 // Tenant is one project's view of the database.
 type Tenant struct {
 	db *DB
