@@ -21,6 +21,20 @@ COVERAGE := 90
 TOOLS            := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/meshhook-tools
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+NFPM_VERSION     := v2.44.0
+NFPM             := $(TOOLS)/nfpm-$(NFPM_VERSION)/nfpm
+# The newest version that Go 1.26 builds from what the module proxy serves.
+GORELEASER_VERSION := v2.16.0
+GORELEASER         := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
+
+# What packages are called: the tag (v1.2.3 → 1.2.3), and after it how far on this is
+# (1.2.3+4.gabc). Without a tag it is a version before all others.
+PACKAGE_VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed -E 's/^v//; s/-([0-9]+)-(g[0-9a-f]+)$$/+\1.\2/'),0.0.0-dev)
+PACKAGE_ARCHS   ?= amd64 arm64
+DIST            ?= dist
+
+# The time of the sources, for what would else hold the time of the build.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 ##@ Daily
 
@@ -40,7 +54,7 @@ build: ## build ./bin/meshhook
 test: $(PROFILE) ## run all tests, with the race detector and a real Postgres
 
 .PHONY: check
-check: check-format check-tidy vet lint check-completions check-coverage ## format, tidy, vet, lint, completions, coverage: all that CI asks
+check: check-format check-tidy vet lint check-completions check-release check-coverage ## format, tidy, vet, lint, completions, release, coverage: all that CI asks
 
 .PHONY: lint
 lint: $(GOLANGCI) ## run golangci-lint
@@ -59,6 +73,15 @@ bench: deps ## measure ingress, runs and latencies over real connections; BENCH=
 completions: build ## generate the shell completions
 	$(call generate_completions,completions)
 
+.PHONY: packages
+packages: $(NFPM) ## build ./dist/*.deb and *.rpm, for amd64 and arm64
+	@mkdir -p $(DIST)
+	@$(foreach arch,$(PACKAGE_ARCHS),$(call package,$(arch),$(DIST)/build-$(arch)) &&) true
+
+.PHONY: snapshot
+snapshot: $(GORELEASER) ## build all that a release holds into ./dist/release, without one
+	$(GORELEASER) release --snapshot --clean --skip=publish
+
 .PHONY: cover
 cover: ## show the coverage of the last test run, package by package
 	@test -f $(PROFILE) || $(MAKE) test
@@ -73,7 +96,7 @@ clean: ## remove what was built
 
 # The profile is made by each run of make that asks for it, and once in it: so
 # `make check test` runs the tests a single time, and `make test` always.
-$(PROFILE): deps cc always
+$(PROFILE): deps cc package-deps $(NFPM) always
 	@mkdir -p $(@D)
 	$(GO) test -race -shuffle=on -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$@ ./...
 
@@ -98,6 +121,10 @@ check-completions: build
 	@$(call generate_completions,$(WORK)/completions)
 	@diff -ru completions $(WORK)/completions || { echo "the completions are stale: run 'make completions'" >&2; exit 1; }
 
+.PHONY: check-release
+check-release: $(GORELEASER)
+	$(GORELEASER) check --quiet
+
 .PHONY: check-coverage
 check-coverage: $(PROFILE)
 	@$(call coverage,$(COVERAGE))
@@ -111,6 +138,16 @@ mkdir -p $(1)
 ./$(BIN) completion powershell > $(1)/meshhook.ps1
 endef
 
+# $(1) is the architecture, $(2) the directory for what is built and generated.
+define package
+mkdir -p $(2) && \
+CGO_ENABLED=0 GOOS=linux GOARCH=$(1) $(GO) build -trimpath -ldflags "-s -w -X $(MODULE)/internal/cli.version=$(PACKAGE_VERSION)" -o $(2)/meshhook ./cmd/meshhook && \
+$(GO) run ./internal/packaging $(PACKAGE_VERSION) $(2) && \
+for packager in deb rpm; do \
+	OUT=$(2) ARCH=$(1) PACKAGE_VERSION=$(PACKAGE_VERSION) $(NFPM) package --config internal/packaging/nfpm.yaml --packager $$packager --target $(DIST)/; \
+done
+endef
+
 # $(1) is the least coverage. Generated files are those that say so in the form
 # of https://go.dev/s/generatedcode.
 coverage = generated=$$(grep -rlE --include='*.go' '^// Code generated .* DO NOT EDIT\.$$' . | sed 's,^\./,,' | tr '\n' ' ' || true); \
@@ -118,6 +155,12 @@ coverage = generated=$$(grep -rlE --include='*.go' '^// Code generated .* DO NOT
 
 $(GOLANGCI):
 	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(NFPM):
+	GOBIN=$(@D) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+$(GORELEASER):
+	GOBIN=$(@D) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
 
 # The places where distributions put a Postgres server: Debian and Ubuntu, PGDG
 # on Fedora and RHEL, Fedora and Arch, Alpine, Homebrew, Postgres.app.
@@ -153,6 +196,21 @@ cc:
 		exit 1; \
 	fi; \
 	$(call apt_install,gcc libc6-dev)
+
+# The tests of the packages look inside them, and install them on a machine that they
+# boot. Where that cannot be, they are skipped and say so.
+.PHONY: package-deps
+package-deps:
+	@missing=; \
+	for program in rpm:rpm dpkg-deb:dpkg systemd-analyze:systemd man:man-db nsenter:util-linux; do \
+		command -v $${program%:*} > /dev/null || missing="$$missing $${program#*:}"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then \
+		echo "some tests of the packages are skipped, for they need:$$missing" >&2; \
+		exit 0; \
+	fi; \
+	$(call apt_install,$$missing)
 
 apt_install = export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1; \
 	apt-get install -y --no-install-recommends $(1) || { apt-get update && apt-get install -y --no-install-recommends $(1); }

@@ -88,6 +88,7 @@ var law = []row{
 	{"pgtest", only("meshhook", "migrations", "pgembed", "postgres", "seal"), "it gives a test a database and nothing else"},
 	{"certtest", only(), "it gives a test a certificate and nothing else"},
 	{"bench", allBut("tui"), "it measures the product as it is wired"},
+	{"packaging", only("cli", "config"), "it writes pages of the commands and the file of the keys"},
 }
 
 const (
@@ -105,7 +106,7 @@ type library struct {
 
 var libraries = []library{
 	{[]string{"github.com/jackc/", "database/sql", "github.com/pressly/goose"}, []string{"postgres", "pgtest", "bench"}, "every SQL statement of the product stands in one package"},
-	{[]string{"github.com/spf13/cobra"}, []string{"cli"}, "commands are the cli's; what they do is not"},
+	{[]string{"github.com/spf13/cobra"}, []string{"cli", "packaging"}, "commands are the cli's; what they do is not"},
 	{[]string{"github.com/spf13/viper", "github.com/fsnotify/"}, []string{"config"}, "configuration is read once, into a struct"},
 	{[]string{"github.com/charmbracelet/"}, []string{"tui"}, "the next major version of these must be a change of one package"},
 	{[]string{"github.com/qri-io/", "github.com/santhosh-tekuri/"}, []string{"schema"}, "two validators stand behind one door"},

@@ -70,6 +70,10 @@ func openDocument(path string, named bool) (document, error) {
 		if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pathError.Err
 		}
+		if errors.Is(err, fs.ErrPermission) {
+			// The file of a package may hold a password, so that not everybody reads it.
+			err = fmt.Errorf("%w; become a member of its group, or name another file with --config", err)
+		}
 		return document{}, meshhook.Errorf(meshhook.CodeInvalid, "cannot read the configuration file %s: %w", path, err)
 	}
 	info, err := os.Stat(path)

@@ -213,6 +213,9 @@ func (c *cluster) arguments() []string {
 		"log_line_prefix":         "",
 		"lc_messages":             "C",
 		"cluster_name":            "meshhook",
+		// Our statements are short, and a service may not be let make code at run time
+		// (MemoryDenyWriteExecute= of systemd).
+		"jit": "off",
 	}
 	maps.Copy(settings, c.options.Settings)
 	args := []string{"-D", c.data}
