@@ -61,6 +61,9 @@ func rpmOf(m *machine) {
 	require.Equal(m.t, "750 meshhook:meshhook", m.run("stat -c '%a %U:%G' /var/lib/meshhook"))
 	require.Empty(m.t, m.run("rpm --verify --nodeps meshhook"))
 	require.Contains(m.t, m.run("meshhook version"), "1.2.3")
+	// Root's command comes first: the service goes on with what it made.
+	m.run("meshhook status")
+	require.Equal(m.t, "600 meshhook:meshhook", m.run("stat -c '%a %U:%G' /var/lib/meshhook/master.key"))
 	m.run("systemctl start meshhook")
 	require.Equal(m.t, statusOfDefaults, m.show("StatusText"))
 	main := m.show("MainPID")

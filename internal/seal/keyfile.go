@@ -98,7 +98,7 @@ func publish(path, content string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
 	_, noWrite := temp.WriteString(content)
-	if err := errors.Join(noWrite, temp.Sync(), temp.Close()); err != nil {
+	if err := errors.Join(noWrite, handOver(temp, dir), temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
 	linked := os.Link(temp.Name(), path)

@@ -38,6 +38,23 @@ func refuseMode(path string, mode fs.FileMode) error {
 		path, mode.Perm(), path)
 }
 
+// handOver gives a file that root makes in another user's directory to that user: the
+// first command may be root's, and the service that comes after it needs the key.
+func handOver(file *os.File, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 {
+		return nil
+	}
+	return file.Chown(int(stat.Uid), int(stat.Gid))
+}
+
 // syncDir writes a directory's names to the disk.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
