@@ -28,8 +28,8 @@ GORELEASER_VERSION := v2.16.0
 GORELEASER         := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
 
 # What packages are called: the tag (v1.2.3 → 1.2.3), and after it how far on this is
-# (1.2.3+4.gabc). Without a tag it is a version before all others.
-PACKAGE_VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed -E 's/^v//; s/-([0-9]+)-(g[0-9a-f]+)$$/+\1.\2/'),0.0.0-dev)
+# (1.2.3+4.gabc). Without a tag it is a version before all others (0.0.0-dev+gabc).
+PACKAGE_VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed -E 's/^v//; s/-([0-9]+)-(g[0-9a-f]+)$$/+\1.\2/'),0.0.0-dev+g$(or $(shell git rev-parse --short HEAD 2>/dev/null),none))
 PACKAGE_ARCHS   ?= amd64 arm64
 DIST            ?= dist
 

@@ -77,13 +77,13 @@ func rpmOf(m *machine) {
 // watched stops the process dead: the watchdog starts the service anew.
 func watched(m *machine) {
 	m.run(`mkdir -p /run/systemd/system/meshhook.service.d
-		printf '[Service]\nWatchdogSec=2s\n' > /run/systemd/system/meshhook.service.d/test.conf
+		printf '[Service]\nWatchdogSec=5s\n' > /run/systemd/system/meshhook.service.d/test.conf
 		systemctl daemon-reload
 		systemctl restart meshhook`)
 	require.Equal(m.t, "0", m.show("NRestarts"))
 	m.run("kill -STOP " + m.show("MainPID"))
 	require.Eventually(m.t, func() bool {
-		return m.show("NRestarts") == "1" && m.show("ActiveState") == "active"
+		return m.show("NRestarts") != "0" && m.show("ActiveState") == "active"
 	}, patience, 200*time.Millisecond)
 	require.Equal(m.t, statusOfDefaults, m.show("StatusText"))
 	m.run("rm -r /run/systemd/system/meshhook.service.d; systemctl daemon-reload")
