@@ -1,13 +1,8 @@
 package tui
 
 import (
-	"slices"
-
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/x/ansi"
-
-	"github.com/profullstack/meshhook/internal/tail"
 )
 
 // queryLength bounds what can be typed as a filter, in characters.
@@ -48,14 +43,7 @@ func (in *input) press(msg tea.KeyMsg) query {
 		in.open = false
 		return in.query()
 	}
-	// What is pasted may be a stranger's, too.
-	msg.Runes = slices.Clone(msg.Runes)
-	for i, r := range msg.Runes {
-		if tail.Clean(string(r)) != string(r) {
-			msg.Runes[i] = ' '
-		}
-	}
-	in.field, _ = in.field.Update(msg) // its only command blinks a cursor that is not drawn
+	in.field, _ = in.field.Update(cleanKey(msg)) // its only command blinks a cursor that is not drawn
 	return in.query()
 }
 
@@ -63,11 +51,5 @@ func (in *input) query() query { return parseQuery(in.field.Value()) }
 
 // view draws the line with its cursor, which stays in sight.
 func (in *input) view(width int) string {
-	value := []rune(in.field.Value())
-	before, after := string(value[:in.field.Position()]), string(value[in.field.Position():])
-	head := "/" + before + "▏"
-	if over := ansi.StringWidth(head) - width; over > 0 {
-		head = ansi.TruncateLeft(head, over+1, "…")
-	}
-	return fit(head+after, width)
+	return typed("/", in.field, width)
 }
