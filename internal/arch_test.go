@@ -108,7 +108,7 @@ var libraries = []library{
 	{[]string{"github.com/jackc/", "database/sql", "github.com/pressly/goose"}, []string{"postgres", "pgtest", "bench"}, "every SQL statement of the product stands in one package"},
 	{[]string{"github.com/spf13/cobra"}, []string{"cli", "packaging"}, "commands are the cli's; what they do is not"},
 	{[]string{"github.com/spf13/viper", "github.com/fsnotify/"}, []string{"config"}, "configuration is read once, into a struct"},
-	{[]string{"github.com/charmbracelet/"}, []string{"tui"}, "the next major version of these must be a change of one package"},
+	{[]string{"github.com/charmbracelet/", "github.com/aymanbagabas/"}, []string{"tui"}, "the next major version of these must be a change of one package"},
 	{[]string{"github.com/qri-io/", "github.com/santhosh-tekuri/"}, []string{"schema"}, "two validators stand behind one door"},
 	{[]string{"github.com/itchyny/"}, []string{"expr"}, "limits and what is switched off must hold for every expression"},
 	{[]string{"code.dny.dev/ssrf"}, []string{"egress"}, "addresses are judged in one place"},

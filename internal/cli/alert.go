@@ -127,37 +127,40 @@ func (a *app) showAlert(ctx context.Context, s *session, id meshhook.ID, reveal 
 }
 
 func (a *app) printAlert(v alertView) error {
-	return printFields(a, v, func(f *fields) {
-		f.add("id", v.ID)
-		f.add("secret", v.Secret)
-		f.add("public key", v.PublicKey)
-		f.add("description", v.Description)
-		f.add("workflow", about(v.Alert))
-		f.add("on", conditionsText(v.On))
-		f.add("when", v.When)
-		f.add("delay threshold", someTime(v.DelayThreshold))
-		if v.Expect != nil {
-			f.add("expect", v.Expect.Webhook+" within "+v.Expect.Within.String())
-		}
-		f.add("enabled", enabledText(v.Alert))
-		f.add("url", v.URL)
-		f.add("preset", v.Preset)
-		for _, name := range slices.Sorted(maps.Keys(v.Headers)) {
-			f.add("header", name+": "+v.Headers[name])
-		}
-		f.add("payload", payloadText(v.Payload))
-		f.add("signing", v.Signing)
-		for _, s := range v.Secrets {
-			f.add("secret id", alertSecretText(s))
-		}
-		f.add("throttle", someTime(v.Throttle))
-		f.add("throttle key", v.ThrottleKey)
-		f.add("quiet hours", (&quietFlag{v.Quiet}).String())
-		f.add("schedule", (&scheduleFlag{v.Schedule}).String())
-		f.add("timeout", v.Timeout)
-		f.add("created", v.CreatedAt)
-		f.add("updated", v.UpdatedAt)
-	})
+	return printFields(a, v, func(f *fields) { alertFields(f, v) })
+}
+
+// alertFields are the lines that tell of an alert.
+func alertFields(f *fields, v alertView) {
+	f.add("id", v.ID)
+	f.add("secret", v.Secret)
+	f.add("public key", v.PublicKey)
+	f.add("description", v.Description)
+	f.add("workflow", about(v.Alert))
+	f.add("on", conditionsText(v.On))
+	f.add("when", v.When)
+	f.add("delay threshold", someTime(v.DelayThreshold))
+	if v.Expect != nil {
+		f.add("expect", v.Expect.Webhook+" within "+v.Expect.Within.String())
+	}
+	f.add("enabled", enabledText(v.Alert))
+	f.add("url", v.URL)
+	f.add("preset", v.Preset)
+	for _, name := range slices.Sorted(maps.Keys(v.Headers)) {
+		f.add("header", name+": "+v.Headers[name])
+	}
+	f.add("payload", payloadText(v.Payload))
+	f.add("signing", v.Signing)
+	for _, s := range v.Secrets {
+		f.add("secret id", alertSecretText(s))
+	}
+	f.add("throttle", someTime(v.Throttle))
+	f.add("throttle key", v.ThrottleKey)
+	f.add("quiet hours", (&quietFlag{v.Quiet}).String())
+	f.add("schedule", (&scheduleFlag{v.Schedule}).String())
+	f.add("timeout", v.Timeout)
+	f.add("created", v.CreatedAt)
+	f.add("updated", v.UpdatedAt)
 }
 
 // someTime is a duration, "" for none.

@@ -115,9 +115,7 @@ func (a *app) try(s *session, reveal bool, send func(daemon.Trials) (alert.Trial
 		return err
 	}
 	defer client.Close()
-	trial, err := send(daemon.Trials{
-		DB: s.db.DB, Project: s.project, Listen: s.project.Listen, Client: client, Log: a.commandLog(), View: viewAttempt(reveal),
-	})
+	trial, err := send(a.trials(s, client, reveal))
 	if err != nil {
 		return err
 	}
@@ -131,6 +129,13 @@ func (a *app) try(s *session, reveal bool, send func(daemon.Trials) (alert.Trial
 		return errSaid
 	}
 	return nil
+}
+
+// trials try alerts from here.
+func (a *app) trials(s *session, client *egress.Client, reveal bool) daemon.Trials {
+	return daemon.Trials{
+		DB: s.db.DB, Project: s.project, Listen: s.project.Listen, Client: client, Log: a.commandLog(), View: viewAttempt(reveal),
+	}
 }
 
 func (a *app) writeTrial(w io.Writer, t alert.Trial) error {

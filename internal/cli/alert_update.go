@@ -113,7 +113,7 @@ func (a *app) rotateAlert(ctx context.Context, s *session, id meshhook.ID, o *al
 		return err
 	}
 	if current.Signing == meshhook.SigningNone {
-		return meshhook.Errorf(meshhook.CodeConflict, "the alert does not sign its messages; change that with 'meshhook alerts update %s --signing v1'", id)
+		return noSigning(id)
 	}
 	secret, generated, err := o.secret.forSigning(a, current.Signing)
 	if err != nil {
@@ -132,4 +132,9 @@ func (a *app) rotateAlert(ctx context.Context, s *session, id meshhook.ID, o *al
 		f.add("public key", answer.PublicKey)
 		f.add("old secrets until", answer.OldExpiresAt)
 	})
+}
+
+// noSigning says that an alert has no secret to be replaced.
+func noSigning(id meshhook.ID) error {
+	return meshhook.Errorf(meshhook.CodeConflict, "the alert does not sign its messages; change that with 'meshhook alerts update %s --signing v1'", id)
 }

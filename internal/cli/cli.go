@@ -90,6 +90,8 @@ type app struct {
 	flags *pflag.FlagSet
 	// started tells that the command line was understood.
 	started bool
+	// screen tells that the terminal is, or will be, a screen's.
+	screen bool
 
 	configFile string
 	output     string

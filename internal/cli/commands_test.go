@@ -69,7 +69,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"project": "", "project create": "", "project list": "", "project delete": "yes",
 		"token": "", "token create": "expires-in name role", "token list": "", "token revoke": "",
 		"audit": "", "audit list": "action actor limit since",
-		"tail": "kind plain since status webhook workflow", "expr": "event file run",
+		"tail": "kind plain since status webhook workflow", "ui": "", "expr": "event file run",
 		"config": "", "config show": "", "migrate": "", "migrate up": "", "migrate status": "", "status": "", "version": "", "completion": "",
 	}
 	got := map[string]string{}

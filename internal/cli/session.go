@@ -70,8 +70,12 @@ func (a *app) loadConfig() (*config.Config, error) {
 }
 
 // commandLog is the log of a command that is no daemon: problems only, unless
-// the user wants to see more.
+// the user wants to see more. On a screen a line of it would tear that; what the user
+// has to know comes as an error there.
 func (a *app) commandLog() *slog.Logger {
+	if a.screen {
+		return slog.New(slog.DiscardHandler)
+	}
 	level := slog.LevelWarn
 	switch {
 	case a.verbose:

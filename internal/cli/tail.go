@@ -14,7 +14,6 @@ import (
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
-	"github.com/profullstack/meshhook/internal/tui"
 )
 
 // tailOptions are what 'tail' was told.
@@ -32,7 +31,8 @@ func newTailCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tail", Short: "Watch events, runs, steps and alerts as they happen",
 		Long: `Watch events, runs, steps and alerts as they happen: a screen on a terminal, plain lines in
-a pipe or with --plain, one JSON object a line with --json. It reconnects by itself.`,
+a pipe or with --plain, one JSON object a line with --json. It reconnects by itself. The
+screen is that of 'meshhook ui', opened on its page Live; ? shows its keys.`,
 		Example: `  meshhook tail
   meshhook tail --since 10m --status failed
   meshhook tail --json --kind event | jq -r .code`,
@@ -80,20 +80,14 @@ func runTail(ctx context.Context, a *app, o *tailOptions) error {
 	if a.output == "yaml" || a.output == "json" && o.plain {
 		return usageError("tail prints lines (--plain) or JSON (--json); choose one of them")
 	}
+	a.screen = a.OutTTY && !o.plain && a.output == "" && !a.dumb()
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		filter := meshhook.EntryFilter{Webhook: o.webhook, Workflow: o.workflow, Status: o.status, Kinds: o.kinds, Since: ago(o.since)}
-		follow := func(ctx context.Context, onState func(tail.State)) iter.Seq2[meshhook.Entry, error] {
-			return tail.Follow(ctx, s.project, tail.Options{Filter: filter, OnState: onState})
-		}
-		if a.OutTTY && !o.plain && a.output == "" {
-			return tui.Run(ctx, tui.Options{
-				Project: s.config.Project, Scope: o.scope(), Follow: follow, Store: s.project,
-				Output: a.Out, NoColor: !a.colored(true),
-			})
+		if a.screen {
+			return a.showScreen(ctx, s, o, true)
 		}
 		ctx, stop := a.whileRead(ctx)
 		defer stop()
-		return a.writeEntries(follow(ctx, a.sayState()))
+		return a.writeEntries(s.follow(o.filter())(ctx, a.sayState()))
 	})
 }
 
@@ -107,6 +101,11 @@ func (a *app) whileRead(ctx context.Context) (context.Context, context.CancelFun
 		}()
 	}
 	return ctx, cancel
+}
+
+// filter is what the flags let through.
+func (o *tailOptions) filter() meshhook.EntryFilter {
+	return meshhook.EntryFilter{Webhook: o.webhook, Workflow: o.workflow, Status: o.status, Kinds: o.kinds, Since: ago(o.since)}
 }
 
 // scope says how the flags narrow what is seen.

@@ -104,35 +104,38 @@ func newWebhookShowCmd(a *app) *cobra.Command {
 }
 
 func (a *app) printWebhook(v webhookView) error {
-	return printFields(a, v, func(f *fields) {
-		f.add("url", v.URL)
-		f.add("secret", v.Secret)
-		f.add("try it", v.Curl)
-		f.add("id", v.ID)
-		f.add("path", v.Path)
-		f.add("description", v.Description)
-		f.add("workflow", v.Workflow)
-		f.add("enabled", yesNo(v.Enabled))
-		f.add("verify", v.verify(verificationText(v.Verification)))
-		for _, s := range v.Secrets {
-			f.add("secret id", secretText(s, time.Now()))
-		}
-		f.add("methods", strings.Join(v.Methods, ", "))
-		if v.RateLimit != nil {
-			f.add("rate limit", v.RateLimit)
-		}
-		f.add("allowed", (&networksFlag{v.AllowedIPs}).String())
-		f.add("max body", config.ByteSize(v.MaxBody))
-		f.add("dedup", dedupText(v.Endpoint))
-		if dedupText(v.Endpoint) != "" {
-			f.add("dedup window", v.DedupWindow)
-		}
-		f.add("filter", v.Filter)
-		f.add("schema", compact(v.Schema))
-		f.add("response", responseText(v.Endpoint))
-		f.add("created", v.CreatedAt)
-		f.add("updated", v.UpdatedAt)
-	})
+	return printFields(a, v, func(f *fields) { webhookFields(f, v) })
+}
+
+// webhookFields are the lines that tell of a webhook.
+func webhookFields(f *fields, v webhookView) {
+	f.add("url", v.URL)
+	f.add("secret", v.Secret)
+	f.add("try it", v.Curl)
+	f.add("id", v.ID)
+	f.add("path", v.Path)
+	f.add("description", v.Description)
+	f.add("workflow", v.Workflow)
+	f.add("enabled", yesNo(v.Enabled))
+	f.add("verify", v.verify(verificationText(v.Verification)))
+	for _, s := range v.Secrets {
+		f.add("secret id", secretText(s, time.Now()))
+	}
+	f.add("methods", strings.Join(v.Methods, ", "))
+	if v.RateLimit != nil {
+		f.add("rate limit", v.RateLimit)
+	}
+	f.add("allowed", (&networksFlag{v.AllowedIPs}).String())
+	f.add("max body", config.ByteSize(v.MaxBody))
+	f.add("dedup", dedupText(v.Endpoint))
+	if dedupText(v.Endpoint) != "" {
+		f.add("dedup window", v.DedupWindow)
+	}
+	f.add("filter", v.Filter)
+	f.add("schema", compact(v.Schema))
+	f.add("response", responseText(v.Endpoint))
+	f.add("created", v.CreatedAt)
+	f.add("updated", v.UpdatedAt)
 }
 
 // verify is how requests are verified, in the colour of a warning where there is one.

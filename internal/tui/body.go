@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 const (
@@ -17,30 +15,21 @@ const (
 	shownBinary = 4 << 10
 )
 
-// body writes the bytes of a payload the way they can be read: JSON laid out,
-// text as it is, anything else in hex.
-func (d *doc) body(body []byte) {
+// body writes bytes after an indentation, the way they can be read: JSON laid out
+// and coloured, text as it is, anything else in hex.
+func (d *doc) body(indent int, body []byte) {
 	shown := body[:min(len(body), shownBody)]
 	switch {
 	case len(body) == 0:
-		d.faint("(empty)")
+		d.block(indent, "(empty)", d.styles.faint)
 		return
 	case isText(shown, len(shown) < len(body)):
-		d.text(0, meshhook.IndentJSON(shown))
+		d.code(indent, shown)
 	default:
 		shown = body[:min(len(body), shownBinary)]
-		d.text(0, hexDump(shown, d.width))
+		d.text(indent, hexDump(shown, d.width-indent))
 	}
 	if more := len(body) - len(shown); more > 0 {
-		d.faint(fmt.Sprintf("… %s more; meshhook event show ID --body shows all of it.", bytesOf(int64(more))))
-	}
-}
-
-// json lays out a value of the store, as far as a body is shown.
-func (d *doc) json(indent int, raw []byte) {
-	shown := raw[:min(len(raw), shownBody)]
-	d.text(indent, meshhook.IndentJSON(shown))
-	if more := len(raw) - len(shown); more > 0 {
 		d.block(indent, fmt.Sprintf("… %s more", bytesOf(int64(more))), d.styles.faint)
 	}
 }

@@ -22,11 +22,53 @@ type doc struct {
 	styles styles
 	width  int
 	lines  []string
+	at     int             // the stop under the cursor
+	stops  []stop          // those that were written
+	folds  map[string]bool // what was folded or unfolded by hand
+}
+
+// stop is a line at which the cursor can be: a link, or something that unfolds.
+type stop struct {
+	line int
+	to   target // where it leads; the zero target for nowhere
+	fold string // what it unfolds; "" for nothing
+	open bool   // that is unfolded
+}
+
+// stop writes a line at which the cursor can be. A cursor that is there shows by a
+// sign and by the background.
+func (d *doc) stop(s stop, write func()) {
+	s.line = len(d.lines)
+	write()
+	if len(d.stops) == d.at && s.line < len(d.lines) {
+		// One style for all of it: a colour inside would end the background.
+		text := strings.TrimPrefix(ansi.Strip(d.lines[s.line]), " ")
+		d.lines[s.line] = d.styles.selected.Render(fit("›"+text, d.width+margin))
+	}
+	d.stops = append(d.stops, s)
+}
+
+// link writes a field that leads somewhere, and shows that by a sign.
+func (d *doc) link(name, text string, to target) {
+	d.stop(stop{to: to}, func() { d.field(name, text+" ›") })
+}
+
+// folded writes a line that holds more, and tells whether that is to be written, too.
+// It is folded unless somebody unfolded it, or the other way round.
+func (d *doc) folded(id string, open bool, write func(mark string)) bool {
+	if by, ok := d.folds[id]; ok {
+		open = by
+	}
+	mark := map[bool]string{true: "▾", false: "▸"}[open]
+	d.stop(stop{fold: id, open: open}, func() { write(mark) })
+	return open
 }
 
 // heading begins a section.
 func (d *doc) heading(text string) {
-	d.lines = append(d.lines, "")
+	if len(d.lines) > 0 {
+		d.lines = append(d.lines, "")
+	}
 	d.block(0, text, d.styles.title)
 }
 

@@ -8,25 +8,35 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
 // eventContent tells everything about an event.
 func eventContent(e meshhook.Event, loc *time.Location) content {
-	c := content{draw: func(d *doc, link int) { drawEvent(d, e, loc, link) }}
-	for _, id := range e.RunIDs {
-		c.links = append(c.links, target{"run", id})
+	return content{
+		thing:    eventThing(e),
+		draw:     func(d *doc) { drawEvent(d, e, loc) },
+		concerns: func(entry meshhook.Entry) bool { return entry.EventID != nil && *entry.EventID == e.ID },
 	}
-	return c
 }
 
-func drawEvent(d *doc, e meshhook.Event, loc *time.Location, link int) {
-	d.field("id", e.ID.String())
-	d.field("webhook", e.Webhook)
+func drawEvent(d *doc, e meshhook.Event, loc *time.Location) {
 	d.status("event", string(e.Status))
 	d.optional("code", string(e.Code))
 	d.optional("reason", e.Reason)
+	d.field("id", e.ID.String())
+	if e.EndpointID == (meshhook.ID{}) {
+		d.field("webhook", e.Webhook)
+	} else {
+		d.link("webhook", e.Webhook, to("webhook", e.EndpointID))
+	}
+	if e.Handshake {
+		d.field("handshake", "a question of the provider's, which starts no run")
+	}
 	d.field("received", moment(e.ReceivedAt, loc))
 	d.field("sender", e.RemoteAddr)
 	request := e.Method + " " + e.Path
@@ -35,14 +45,16 @@ func drawEvent(d *doc, e meshhook.Event, loc *time.Location, link int) {
 	}
 	d.field("request", request)
 	d.optional("dedup key", e.DedupKey)
-	d.id("duplicate of", e.DuplicateOf)
+	if e.DuplicateOf != nil {
+		d.link("duplicate of", e.DuplicateOf.String(), to("event", *e.DuplicateOf))
+	}
 	d.id("secret", e.SecretID)
-	for i, id := range e.RunIDs {
-		d.link("run", id, i == link)
+	for _, id := range e.RunIDs {
+		d.link("run", id.String(), to("run", id))
 	}
 	if len(e.Findings) > 0 {
 		d.heading("findings")
-		d.json(0, e.Findings)
+		d.body(0, e.Findings)
 	}
 	d.headers(e.Header)
 	title := "body · " + bytesOf(e.BodySize)
@@ -50,7 +62,10 @@ func drawEvent(d *doc, e meshhook.Event, loc *time.Location, link int) {
 		title += " · " + e.ContentType
 	}
 	d.heading(title)
-	d.body(e.Body)
+	d.body(0, e.Body)
+	if len(e.Body) > shownBody {
+		d.faint("meshhook event show " + e.ID.String() + " --body shows all of it.")
+	}
 	if e.BodyTruncated {
 		d.faint(fmt.Sprintf("Only %s of it are kept, because the event was rejected.", bytesOf(int64(len(e.Body)))))
 	}
@@ -76,8 +91,33 @@ func (d *doc) headers(header http.Header) {
 
 // status writes the state of a thing by sign, word and colour.
 func (d *doc) status(noun, status string) {
-	sign, tone := tail.Look(meshhook.EntryKind(noun + "." + status))
-	d.toned("status", sign+" "+status, d.styles.tones[tone])
+	d.state(meshhook.EntryKind(noun+"."+status), status)
+}
+
+// state writes a state that looks like a kind of entry.
+func (d *doc) state(look meshhook.EntryKind, text string) {
+	sign, tone := tail.Look(look)
+	d.toned("status", sign+" "+text, d.styles.tones[tone])
+}
+
+// links writes a field for each thing that has a name.
+func (d *doc) links(name string, links []target) {
+	for _, l := range links {
+		d.link(name, l.key, l)
+	}
+}
+
+// fact writes a line of a configuration.
+func (d *doc) fact(f Fact) {
+	if f.Value != "" {
+		d.toned(f.Name, f.Value, d.styles.tones[f.Tone])
+	}
+}
+
+// cut writes one line, cut where it is too long.
+func (d *doc) cut(text string, style lipgloss.Style) {
+	text = ansi.Truncate(tail.Clean(text), max(d.width, 1), "…")
+	d.lines = append(d.lines, space(margin)+style.Render(text))
 }
 
 // optional writes a field that has a value.
@@ -92,15 +132,6 @@ func (d *doc) id(name string, id *meshhook.ID) {
 	if id != nil {
 		d.field(name, id.String())
 	}
-}
-
-// link writes an id that Enter opens when the cursor is on it.
-func (d *doc) link(name string, id meshhook.ID, cursor bool) {
-	if cursor {
-		d.toned(name, "› "+id.String(), d.styles.selected)
-		return
-	}
-	d.field(name, "  "+id.String())
 }
 
 // moment writes a time as plain lines do.

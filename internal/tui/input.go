@@ -31,7 +31,7 @@ func (in *input) begin() {
 func (in *input) clear() query {
 	in.open = false
 	in.field.Reset()
-	return nil
+	return query{}
 }
 
 // press takes a key in and returns the query as it is now.
@@ -50,6 +50,4 @@ func (in *input) press(msg tea.KeyMsg) query {
 func (in *input) query() query { return parseQuery(in.field.Value()) }
 
 // view draws the line with its cursor, which stays in sight.
-func (in *input) view(width int) string {
-	return typed("/", in.field, width)
-}
+func (in *input) view(width int) string { return typed("/", in.field, width) }

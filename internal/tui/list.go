@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -9,42 +10,48 @@ import (
 // list is the live list: what the ring holds and the query lets through, the
 // place that is looked at, and whether that place is the newest.
 type list struct {
-	ring   ring
-	query  query
-	shown  []int // the numbers of the entries that match, ascending
-	sel    int   // index into shown
-	top    int   // index into shown of the first visible row
-	height int   // visible rows
-	paused bool
-	since  int // the number of the first entry that came after the pause
+	ring    ring
+	query   query
+	shown   []int // the numbers of the entries that match, ascending
+	skipped int   // entries that a jq predicate had no time for
+	sel     int   // index into shown
+	top     int   // index into shown of the first visible row
+	height  int   // visible rows
+	paused  bool
+	since   int // the number of the first entry that came after the pause
 }
 
 // add takes new entries in. When following, the newest one is selected.
 func (l *list) add(entries []meshhook.Entry) {
+	look := l.query.look(frame)
 	for _, e := range entries {
-		it := l.ring.push(e)
-		if l.query.match(it) {
+		if look.match(l.ring.push(e)) {
 			l.shown = append(l.shown, l.ring.next-1)
 		}
 	}
+	l.skipped += look.skipped
 	gone := sort.SearchInts(l.shown, l.ring.first())
 	l.shown = l.shown[gone:]
 	l.sel, l.top = l.sel-gone, l.top-gone
 	l.settle()
 }
 
-// setQuery shows what matches q, and stays near what was selected.
+// setQuery shows what matches q, and stays near what was selected. The newest are
+// judged first: where time runs out, the oldest are left out.
 func (l *list) setQuery(q query) {
 	number := l.ring.next
 	if l.sel < len(l.shown) {
 		number = l.shown[l.sel]
 	}
 	l.query, l.shown = q, nil
-	for n := l.ring.first(); n < l.ring.next; n++ {
-		if q.match(l.ring.at(n)) {
+	look := q.look(judging)
+	for n := l.ring.next - 1; n >= l.ring.first(); n-- {
+		if look.match(l.ring.at(n)) {
 			l.shown = append(l.shown, n)
 		}
 	}
+	slices.Reverse(l.shown)
+	l.skipped = look.skipped
 	l.sel = sort.SearchInts(l.shown, number)
 	l.top = l.sel - l.height/2
 	l.settle()
@@ -64,6 +71,17 @@ func (l *list) move(by int) {
 	}
 	l.sel += by
 	l.settle()
+}
+
+// click selects the n-th visible row, and tells whether it was selected already.
+func (l *list) click(n int) (again bool) {
+	if n < 0 || n >= len(l.visible()) {
+		return false
+	}
+	l.pause()
+	again = l.sel == l.top+n
+	l.sel = l.top + n
+	return again
 }
 
 // pause keeps the place that is looked at.

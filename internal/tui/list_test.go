@@ -49,7 +49,7 @@ func TestList_Keys(t *testing.T) {
 	} {
 		t.Run(keys, func(t *testing.T) {
 			t.Parallel()
-			s := newScreen(t, 60, 15)
+			s := newScreen(t, 60, 16)
 			s.feedIn(numbered(1, 100)...)
 			s.press(keys)
 			rows, selected := s.seen()
@@ -63,7 +63,7 @@ func TestList_Keys(t *testing.T) {
 // Over a slow line several keys come at once; a paste is no keys.
 func TestList_KeysInOnePiece(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, 100)...)
 	s.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("kkkkj")})
 	_, selected := s.seen()
@@ -78,9 +78,9 @@ func TestList_KeysInOnePiece(t *testing.T) {
 
 func TestList_Wheel(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, 100)...)
-	s.send(tea.MouseMsg{Button: tea.MouseButtonLeft})
+	s.send(tea.MouseMsg{Button: tea.MouseButtonLeft, Y: 100})
 	require.False(t, s.list.paused)
 	s.send(tea.MouseMsg{Button: tea.MouseButtonWheelUp})
 	s.send(tea.MouseMsg{Button: tea.MouseButtonWheelUp})
@@ -93,7 +93,7 @@ func TestList_Wheel(t *testing.T) {
 // While paused nothing on the screen moves; following goes to the newest.
 func TestList_Pause(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, 50)...)
 	s.press("k k space space") // paused by moving, then following, then paused
 	require.True(t, s.list.paused)
@@ -103,7 +103,7 @@ func TestList_Pause(t *testing.T) {
 	require.Equal(t, details(40, 50), rows)
 	require.Equal(t, "49", selected)
 	require.Equal(t, 100, s.list.news())
-	require.Contains(t, s.line(1), "⏸ paused, 100 new")
+	require.Contains(t, s.line(2), "⏸ paused, 100 new")
 	s.press("space")
 	rows, selected = s.seen()
 	require.Equal(t, details(140, 150), rows)
@@ -114,7 +114,7 @@ func TestList_Pause(t *testing.T) {
 // The ring holds 10,000 entries, and the list never shows one that is gone.
 func TestList_RingOverflows(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, ringSize)...)
 	require.Len(t, s.list.shown, ringSize)
 	s.press("g")
@@ -141,9 +141,9 @@ func TestList_RingOverflows(t *testing.T) {
 
 func TestList_Empty(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.press("enter r e k j g G pgup ctrl+d space space esc")
-	require.Empty(t, s.pages)
+	require.Empty(t, s.opened())
 	_, selected := s.seen()
 	require.Empty(t, selected)
 }
@@ -201,9 +201,9 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var r ring
 		it := r.push(meshhook.Entry{Kind: "event.accepted", Detail: text})
-		for _, term := range parseQuery(text) {
-			if plain, not := (query{{term.field, term.value, false}}), (query{{term.field, term.value, true}}); plain.match(it) == not.match(it) {
-				t.Fatalf("%+v is neither true nor false", term)
+		for _, one := range parseQuery(text).terms {
+			if plain, not := (query{terms: []term{{one.field, one.value, false}}}), (query{terms: []term{{one.field, one.value, true}}}); plain.match(it) == not.match(it) {
+				t.Fatalf("%+v is neither true nor false", one)
 			}
 		}
 	})
@@ -212,7 +212,7 @@ func FuzzQuery(f *testing.F) {
 // The list follows each key; Enter keeps the filter, Esc forgets it.
 func TestFilter_Typing(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, 100)...)
 	s.press("/")
 	s.write("99")
@@ -223,8 +223,8 @@ func TestFilter_Typing(t *testing.T) {
 	rows, _ = s.seen()
 	require.Equal(t, []string{"10", "100"}, rows)
 	s.press("enter")
-	require.False(t, s.input.open)
-	require.Contains(t, s.line(2), "/kind:event 10 (2 of 100)")
+	require.False(t, s.pages[0].input.open)
+	require.Contains(t, s.line(3), "/kind:event 10 (2 of 100)")
 	s.feedIn(numbered(101, 120)...)
 	rows, selected := s.seen()
 	require.Equal(t, details(100, 110), rows)
@@ -238,14 +238,14 @@ func TestFilter_Typing(t *testing.T) {
 	rows, _ = s.seen()
 	require.Equal(t, details(110, 120), rows)
 	s.press("/ 7 enter esc")
-	require.Empty(t, s.list.query)
-	require.Empty(t, s.input.field.Value())
+	require.False(t, s.list.query.filters())
+	require.Empty(t, s.pages[0].input.field.Value())
 }
 
 // A filter that is set while something is looked at stays near it.
 func TestFilter_KeepsThePlace(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.feedIn(numbered(1, 100)...)
 	s.press("g pgdown pgdown pgdown")
 	_, selected := s.seen()
@@ -262,15 +262,15 @@ func TestFilter_KeepsThePlace(t *testing.T) {
 // A paste may hold anything; what a terminal would obey never gets in.
 func TestFilter_HostilePaste(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, 60, 15)
+	s := newScreen(t, 60, 16)
 	s.press("/")
 	s.send(tea.KeyMsg{Type: tea.KeyRunes, Paste: true, Runes: []rune("a\x1b[31mb\u202ec\nd\u009be")})
-	require.Equal(t, "a [31mb c d e", s.input.field.Value())
+	require.Equal(t, "a [31mb c d e", s.pages[0].input.field.Value())
 	s.press("esc /")
 	for range 3 * queryLength {
 		s.write("w")
 	}
 	s.write("亀")
-	require.Len(t, s.input.field.Value(), queryLength)
+	require.Len(t, s.pages[0].input.field.Value(), queryLength)
 	require.Equal(t, " …wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww▏", s.line(-1))
 }

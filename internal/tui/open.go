@@ -3,9 +3,9 @@ package tui
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
-	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -15,136 +15,119 @@ import (
 // loadTimeout is how long the store may take to tell about one thing.
 const loadTimeout = 10 * time.Second
 
-// loadedMsg brings what a page asked the store for.
+// loadedMsg brings what a detail asked the store for.
 type loadedMsg struct {
 	serial  int
 	content content
 	err     error
 }
 
-// target is what a page tells about.
-type target struct {
-	noun string // event or run
-	id   meshhook.ID
-}
-
-// runOf and eventOf return what an entry is linked to; nil for nothing.
-func runOf(e meshhook.Entry) *target   { return linked("run", e.RunID) }
-func eventOf(e meshhook.Entry) *target { return linked("event", e.EventID) }
-
-func linked(noun string, id *meshhook.ID) *target {
-	if id == nil {
-		return nil
+// targetsOf returns what an entry leads to, its own noun first.
+func targetsOf(e meshhook.Entry) []target {
+	event, run, delivery := some("event", e.EventID), some("run", e.RunID), some("delivery", e.DeliveryID)
+	rest := append(append(some("alert", e.AlertID), named("webhook", e.Webhook)...), named("workflow", e.Workflow)...)
+	switch e.Kind.Noun() {
+	case "run":
+		return append(append(append(run, event...), delivery...), rest...)
+	case "alert":
+		return append(append(append(delivery, run...), event...), rest...)
 	}
-	return &target{noun, *id}
+	return append(append(append(event, run...), delivery...), rest...)
 }
 
-// openSelected opens what the selected entry is about: its own noun first.
-func (m *model) openSelected() tea.Cmd {
-	return m.openLinked(func(e meshhook.Entry) *target {
-		first, second := eventOf(e), runOf(e)
-		if e.Kind.Noun() == "run" {
-			first, second = second, first
-		}
-		if first != nil {
-			return first
-		}
-		return second
-	})
-}
-
-// openLinked opens what link finds in the selected entry.
-func (m *model) openLinked(link func(meshhook.Entry) *target) tea.Cmd {
+// openEntry opens what the selected entry is about, or the first thing of a noun that
+// it leads to.
+func (m *model) openEntry(noun string) tea.Cmd {
 	it, ok := m.list.selected()
 	if !ok {
 		return nil
 	}
-	to := link(it.entry)
-	if to == nil {
-		m.notice = "nothing is stored for this entry"
-		return nil
+	for _, t := range targetsOf(it.entry) {
+		// What an entry names is no thing of its own: Enter does not mean its webhook.
+		if t.noun == noun || noun == "" && t.noun != "webhook" && t.noun != "workflow" {
+			// Reading takes time: the list must be where it was on the way back.
+			m.list.pause()
+			return m.open(t)
+		}
 	}
-	// Reading takes time: the list must be where it was on the way back.
-	m.list.pause()
-	return m.open(*to)
+	m.say("nothing is stored for this entry", tail.Warn)
+	return nil
 }
 
-// open puts a page on top and loads it. Going back and forth between an event
-// and its run goes back to the page that is there already.
+// open puts a detail on top and loads it. Going back and forth between an event
+// and its run goes back to the one that is there already.
 func (m *model) open(to target) tea.Cmd {
-	if n := len(m.pages); n > 1 && m.pages[n-2].target == to {
+	p := m.page()
+	if n := len(p.opened); n > 1 && p.opened[n-2].target == to {
 		return m.back()
 	}
-	p := m.push(to, to.noun+" "+to.id.String())
-	return m.load(p)
+	if d := p.detail(); d != nil && d.target == to {
+		return m.load(d)
+	}
+	return m.load(m.push(to, to.noun+" "+to.key))
 }
 
-// back closes the newest page. What is under it has not heard of what happened
+// back closes the newest detail. What is under it has not heard of what happened
 // meanwhile, and is loaded anew.
 func (m *model) back() tea.Cmd {
-	m.pages = m.pages[:len(m.pages)-1]
-	if p := m.page(); p != nil && p.target != (target{}) {
-		return m.load(p)
-	}
-	return nil
-}
-
-// push puts an empty page on top.
-func (m *model) push(to target, title string) *page {
-	m.serial++
-	p := newPage(m.serial, to, title)
-	p.layout(m.width, m.bodyHeight(), m.styles)
-	m.pages = append(m.pages, p)
-	return p
-}
-
-// toggleHelp shows the keys, or closes their page.
-func (m *model) toggleHelp() tea.Cmd {
-	if p := m.page(); p != nil && p.target == (target{}) {
-		return m.back()
-	}
-	p := m.push(target{}, "keys")
-	p.show(helpContent(m.keys), nil)
-	return nil
-}
-
-// load asks the store for a page's thing. While an answer is awaited no second
-// question is asked, but remembered.
-func (m *model) load(p *page) tea.Cmd {
-	if p.loading {
-		p.stale = true
+	p := m.page()
+	p.opened = p.opened[:len(p.opened)-1]
+	if d := p.detail(); d != nil && d.target == (target{}) {
 		return nil
 	}
-	p.loading, p.stale = true, false
-	ctx, store, loc, serial, to := m.ctx, m.opts.Store, m.opts.Location, p.serial, p.target
+	return m.refresh()
+}
+
+// push puts an empty detail on top.
+func (m *model) push(to target, title string) *detail {
+	m.serial++
+	d := newDetail(m.serial, to, title)
+	d.layout(m.width, m.detailHeight(), m.styles)
+	m.page().opened = append(m.page().opened, d)
+	return d
+}
+
+// load asks the store for a detail's thing.
+func (m *model) load(d *detail) tea.Cmd {
+	if d.target == (target{}) {
+		return nil // the keys
+	}
+	if wait, ok := m.notYet(&d.load, wakeMsg{serial: d.serial}); !ok {
+		return wait
+	}
+	d.load = loading{busy: true, last: m.now()}
+	ctx, o, serial, to := m.ctx, &m.opts, d.serial, d.target
+	tell := m.nounOf(to.noun).tell
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 		defer cancel()
-		c, err := fetch(ctx, store, to, loc)
+		c, err := tell(ctx, o, to.key)
 		return loadedMsg{serial, c, err}
 	}
 }
 
-// fetch asks the store.
-func fetch(ctx context.Context, store Store, to target, loc *time.Location) (content, error) {
-	if to.noun == "event" {
-		e, err := store.Event(ctx, to.id)
-		return eventContent(e, loc), err
+// nounOf returns the noun of a target.
+func (m *model) nounOf(name string) *noun {
+	for _, p := range m.pages {
+		if p.noun != nil && p.noun.name == name {
+			return p.noun
+		}
 	}
-	r, err := store.Run(ctx, to.id)
-	return runContent(r, loc), err
+	return nil
 }
 
-// loaded shows an answer, if its page is still open.
+// loaded shows an answer, if its detail is still open.
 func (m *model) loaded(msg loadedMsg) tea.Cmd {
 	for _, p := range m.pages {
-		if p.serial != msg.serial {
-			continue
-		}
-		p.loading = false
-		p.show(msg.content, msg.err)
-		if p.stale {
-			return m.load(p)
+		for _, d := range p.opened {
+			if d.serial != msg.serial {
+				continue
+			}
+			d.load.busy = false
+			d.show(msg.content, msg.err)
+			if d.load.stale {
+				return m.load(d)
+			}
 		}
 	}
 	return nil
@@ -153,39 +136,10 @@ func (m *model) loaded(msg loadedMsg) tea.Cmd {
 // whyNot says in one line why a thing cannot be shown.
 func whyNot(title string, err error) string {
 	switch {
-	case meshhook.ErrorCode(err) == meshhook.CodeNotFound:
-		return "the " + title + " is not there any more"
+	case meshhook.ErrorCode(err) == meshhook.CodeNotFound && strings.Contains(title, " "):
+		return "the " + tail.Clean(title) + " is not there any more"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the database did not answer within " + loadTimeout.String()
 	}
-	return "cannot load the " + title + ": " + tail.Clean(err.Error())
-}
-
-// pressPage does what a key means on a page.
-func (m *model) pressPage(p *page, msg tea.KeyMsg) tea.Cmd {
-	k := m.keys
-	switch {
-	case key.Matches(msg, k.back):
-		return m.back()
-	case key.Matches(msg, k.next):
-		p.nextLink()
-	case key.Matches(msg, k.run, k.event, k.open):
-		noun := map[string]string{"r": "run", "e": "event"}[msg.String()] // enter: any
-		if to, ok := p.link(noun); ok {
-			return m.open(to)
-		}
-		m.notice = "there is nothing to go to from here"
-		if p.loading {
-			m.notice = "loading…"
-		}
-	case key.Matches(msg, k.pause):
-		p.scroll(m.bodyHeight())
-	case key.Matches(msg, k.top):
-		p.view.GotoTop()
-	case key.Matches(msg, k.bottom):
-		p.view.GotoBottom()
-	default:
-		p.scroll(m.distance(msg))
-	}
-	return nil
+	return "cannot load the " + tail.Clean(title) + ": " + tail.Clean(err.Error())
 }

@@ -49,6 +49,9 @@ type Forms interface {
 	alert(ctx context.Context, s styles, id *meshhook.ID) (overlay, tea.Cmd)
 }
 
+// readable is how wide sentences get, in cells, however wide the screen is.
+const readable = 68
+
 // framed draws a frame around lines that are clean already, as narrow as they let it
 // be. The keys that it takes stand at its bottom.
 func framed(s styles, title, keys string, lines []string, width, height int) string {
@@ -76,12 +79,18 @@ func over(background []string, block string, width int, faint lipgloss.Style) []
 		if top+i >= len(lines) {
 			break
 		}
-		under := fit(ansi.Strip(lines[top+i]), width)
-		right := ansi.TruncateLeft(under, left+ansi.StringWidth(row), "")
-		lines[top+i] = faint.Render(fit(under, left)) + row + faint.Render(fit(right, width-left-ansi.StringWidth(row)))
+		under, from := fit(ansi.Strip(lines[top+i]), width), left+ansi.StringWidth(row)
+		before, behind := ansi.Truncate(under, left, ""), ansi.TruncateLeft(under, from, "")
+		// A wide character that the block covers half is left out.
+		before += space(left - ansi.StringWidth(before))
+		behind = space(width-from-ansi.StringWidth(behind)) + behind
+		lines[top+i] = faint.Render(before) + row + faint.Render(behind)
 	}
 	return lines
 }
+
+// copyMsg asks for a text to be copied.
+type copyMsg string
 
 // question asks before something that cannot be undone. Its default is no.
 type question struct {
@@ -107,7 +116,7 @@ func (q *question) update(msg tea.Msg) tea.Cmd {
 }
 
 func (q *question) view(width, height int) string {
-	return framed(q.styles, "Are you sure?", "y yes · n no (enter)", paragraphs(q.text, width-4), width, height)
+	return framed(q.styles, "Are you sure?", "y yes · n no (enter)", paragraphs(q.text, min(width-4, readable)), width, height)
 }
 
 func (q *question) done() bool { return q.over }
@@ -147,7 +156,7 @@ func (n *note) update(msg tea.Msg) tea.Cmd {
 }
 
 func (n *note) view(width, height int) string {
-	inner := min(width-4, 72)
+	inner := min(width-4, readable)
 	lines := append(paragraphs(n.text, inner), "", typed("› ", n.field, inner))
 	return framed(n.styles, n.title, "enter does it · esc does not", lines, width, height)
 }
@@ -159,7 +168,8 @@ type box struct {
 	styles styles
 	title  string
 	text   string
-	top    int // the first line that is shown
+	copy   string // what `c` copies; "" for nothing
+	top    int    // the first line that is shown
 	over   bool
 	most   int // how far top can go; known when it has been drawn
 }
@@ -172,6 +182,10 @@ func (b *box) update(msg tea.Msg) tea.Cmd {
 	switch k.String() {
 	case "esc", "enter", "q":
 		b.over = true
+	case "c":
+		if text := b.copy; text != "" {
+			return func() tea.Msg { return copyMsg(text) }
+		}
 	case "down", "j":
 		b.top = min(b.top+1, b.most)
 	case "up", "k":
@@ -189,6 +203,9 @@ func (b *box) view(width, height int) string {
 	b.most = max(len(lines)-room, 0)
 	b.top = min(b.top, b.most)
 	keys := "enter closes it"
+	if b.copy != "" {
+		keys += " · c copies it"
+	}
 	if b.most > 0 {
 		keys += " · ↑↓ scroll"
 	}

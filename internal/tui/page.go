@@ -1,97 +1,167 @@
 package tui
 
 import (
-	"strings"
+	"context"
+	"time"
 
-	"github.com/charmbracelet/bubbles/viewport"
+	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
-// content draws a page for a width, and names what it leads to.
-type content struct {
-	// draw writes the page; link is the index of the link under the cursor.
-	draw  func(d *doc, link int)
-	links []target
-}
+// reread is the shortest time between two questions to the store about the same list
+// or thing: what happens a thousand times a second is read four times.
+const reread = 250 * time.Millisecond
 
-// page is something opened on top of the list: an event, a run, or the keys.
+// page is one of the seven: a list with its filter, and what was opened on it.
 type page struct {
-	serial  int
-	target  target
-	title   string
-	loading bool
-	stale   bool // something happened while it was loading
-	err     error
-	content content
-	at      int // index of the link under the cursor
-	styles  styles
-	view    viewport.Model
+	title  string
+	noun   *noun  // nil for Live
+	table  *table // nil for Live
+	input  input  // what is typed after `/`
+	opened []*detail
 }
 
-func newPage(serial int, to target, title string) *page {
-	return &page{serial: serial, target: to, title: title, view: viewport.New(0, 0)}
-}
-
-// concerns tells whether an entry says that the page's thing has changed.
-func (p *page) concerns(e meshhook.Entry) bool {
-	to := runOf(e)
-	if p.target.noun == "event" {
-		to = eventOf(e)
+func newPages(k keys) []*page {
+	pages := []*page{{title: "Live", input: newInput()}}
+	for _, n := range nouns(k) {
+		pages = append(pages, &page{title: n.title, noun: n, table: &table{noun: n}, input: newInput()})
 	}
-	return to != nil && *to == p.target
+	return pages
 }
 
-// show puts new content on the page, which stays where it was scrolled to. An
-// error does not wipe away what is there already.
-func (p *page) show(c content, err error) {
-	if p.err = err; err == nil {
-		p.content = c
+// detail returns what is open on the page; nil while its list is shown.
+func (p *page) detail() *detail {
+	if len(p.opened) == 0 {
+		return nil
 	}
-	p.draw()
+	return p.opened[len(p.opened)-1]
 }
 
-// layout fits the page into a window.
-func (p *page) layout(width, height int, s styles) {
-	p.styles, p.view.Width, p.view.Height = s, width, height
-	p.draw()
+// rowsMsg brings rows that a table asked for.
+type rowsMsg struct {
+	noun   string
+	rows   []row
+	before meshhook.ID
+	limit  int
+	err    error
 }
 
-// draw renders the content anew.
-func (p *page) draw() {
-	d := &doc{styles: p.styles, width: max(p.view.Width-2*margin, 1)}
-	if p.err != nil {
-		d.failure(whyNot(p.title, p.err))
+// wakeMsg says that it is time to ask the store again: about the detail with this
+// serial, or about the list of the noun.
+type wakeMsg struct {
+	serial int
+	noun   string
+}
+
+// page returns the page that is shown.
+func (m *model) page() *page { return m.pages[m.at] }
+
+// visit shows a page. What happened while it was not shown, it has not heard of.
+func (m *model) visit(n int) tea.Cmd {
+	m.at = (n + len(m.pages)) % len(m.pages)
+	m.notice = notice{}
+	m.layout()
+	return m.refresh()
+}
+
+// refresh reads what is shown anew.
+func (m *model) refresh() tea.Cmd {
+	p := m.page()
+	if d := p.detail(); d != nil {
+		return m.load(d)
 	}
-	switch {
-	case p.content.draw != nil:
-		p.content.draw(d, p.at)
-	case p.err == nil:
-		d.faint("loading…")
+	if p.table == nil {
+		return nil
 	}
-	p.view.SetContent(strings.Join(d.lines, "\n"))
-	p.view.SetYOffset(p.view.YOffset)
+	return m.loadTable(p.table)
 }
 
-// scroll moves the window.
-func (p *page) scroll(by int) { p.view.SetYOffset(p.view.YOffset + by) }
+// loadTable asks for the newest rows of a table, and for as many again as it has.
+func (m *model) loadTable(t *table) tea.Cmd {
+	if wait, ok := m.notYet(&t.load, wakeMsg{noun: t.noun.name}); !ok {
+		return wait
+	}
+	limit := tablePage
+	if t.noun.paged {
+		limit = min(max(tablePage, len(t.rows)), anew)
+	}
+	return m.readRows(t, meshhook.ID{}, limit)
+}
 
-// nextLink puts the cursor on the next link.
-func (p *page) nextLink() {
-	if n := len(p.content.links); n > 0 {
-		p.at = (p.at + 1) % n
-		p.draw()
+// loadMore asks for the rows behind those that a table has, if they are wanted.
+func (m *model) loadMore(t *table) tea.Cmd {
+	if t == nil || t.load.busy || !t.wants() {
+		return nil
+	}
+	return m.readRows(t, t.oldest(), tablePage)
+}
+
+func (m *model) readRows(t *table, before meshhook.ID, limit int) tea.Cmd {
+	t.load = loading{busy: true, last: m.now(), waits: t.load.waits, stale: t.load.stale && before != (meshhook.ID{})}
+	ctx, o, n := m.ctx, &m.opts, t.noun
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+		defer cancel()
+		rows, err := n.list(ctx, o, before, limit)
+		return rowsMsg{n.name, rows, before, limit, err}
 	}
 }
 
-// link returns the link under the cursor, or, where that has another noun than
-// the one asked for, the first that has it. An empty noun takes any.
-func (p *page) link(noun string) (target, bool) {
-	links := p.content.links
-	for i := range links {
-		if to := links[(p.at+i)%len(links)]; noun == "" || to.noun == noun {
-			return to, true
+// rowsCame shows rows that were read.
+func (m *model) rowsCame(msg rowsMsg) tea.Cmd {
+	for _, p := range m.pages {
+		t := p.table
+		if t == nil || t.noun.name != msg.noun {
+			continue
+		}
+		t.load.busy = false
+		if t.err = msg.err; msg.err == nil {
+			t.put(msg.rows, msg.before, msg.limit)
+		}
+		t.read = true
+		if t.load.stale {
+			return m.loadTable(t)
+		}
+		if p == m.page() {
+			return m.loadMore(t)
 		}
 	}
-	return target{}, false
+	return nil
+}
+
+// notYet tells whether the store may be asked now. While an answer is awaited no second
+// question is asked, but remembered; and one that comes too soon after the last waits.
+func (m *model) notYet(l *loading, wake wakeMsg) (wait tea.Cmd, ok bool) {
+	switch {
+	case l.busy:
+		l.stale = true
+		return nil, false
+	case l.waits:
+		return nil, false
+	}
+	if rest := reread - m.now().Sub(l.last); rest > 0 && !l.last.IsZero() {
+		l.waits = true
+		return m.after(rest, wake), false
+	}
+	return nil, true
+}
+
+// wake asks again what was put off.
+func (m *model) wake(msg wakeMsg) tea.Cmd {
+	for _, p := range m.pages {
+		for _, d := range p.opened {
+			if msg.noun == "" && d.serial == msg.serial {
+				d.load.waits, d.load.last = false, time.Time{}
+				return m.load(d)
+			}
+		}
+		if p.table != nil && p.noun.name == msg.noun {
+			p.table.load.waits, p.table.load.last = false, time.Time{}
+			if p == m.page() {
+				return m.loadTable(p.table)
+			}
+		}
+	}
+	return nil
 }

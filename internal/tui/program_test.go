@@ -49,7 +49,7 @@ func TestProgram(t *testing.T) {
 	tm.Send(keyMsg("enter"))
 	see("72d3162e")
 	tm.Send(keyMsg("r"))
-	see("github-to-chat, version 3")
+	see("version       3")
 	tm.Send(keyMsg("esc"))
 	tm.Send(keyMsg("esc"))
 	tm.Send(keyMsg("/"))
@@ -62,7 +62,7 @@ func TestProgram(t *testing.T) {
 	require.True(t, ok)
 	cancel()
 	<-stopped
-	golden(t, &screen{t, final, nil})
+	golden(t, &screen{t: t, model: final})
 }
 
 // terminal is a pseudo terminal: the keyboard and eye of a test.
@@ -148,15 +148,13 @@ func TestRun_Terminal(t *testing.T) {
 	t.Setenv("TERM", "xterm-256color")
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("CI", "") // where it is set, no terminal is looked for
-	store := &things{
-		events: map[meshhook.ID]meshhook.Event{id(1): evilEvent()},
-		runs:   map[meshhook.ID]meshhook.Run{id(2): evilRun()},
-	}
+	store := newThings()
+	store.events[id(1)], store.runs[id(2)] = evilEvent(), evilRun()
 	term := newTerminal(t, 100, 30)
 	result := make(chan error, 1)
 	go func() {
 		result <- Run(t.Context(), Options{
-			Project: evil, Store: store, Input: term.tty, Output: term.tty, Location: time.UTC,
+			Project: evil, OnLive: true, Store: store, Input: term.tty, Output: term.tty, Location: time.UTC,
 			Follow: yielding(func(yield func(meshhook.Entry, error) bool) { yield(evilEntry("event."), nil) }),
 		})
 	}()
@@ -186,7 +184,7 @@ func TestRun_ContextEnds(t *testing.T) {
 	result := make(chan error, 1)
 	go func() {
 		result <- Run(ctx, Options{
-			Project: "default", Input: term.tty, Output: term.tty, NoColor: true,
+			Project: "default", OnLive: true, Input: term.tty, Output: term.tty, NoColor: true,
 			Follow: yielding(func(func(meshhook.Entry, error) bool) {}),
 		})
 	}()
@@ -203,7 +201,7 @@ func TestRun_FollowFails(t *testing.T) {
 	result := make(chan error, 1)
 	go func() {
 		result <- Run(t.Context(), Options{
-			Project: "default", Input: term.tty, Output: term.tty,
+			Project: "default", OnLive: true, Input: term.tty, Output: term.tty,
 			Follow: func(context.Context, func(tail.State)) iter.Seq2[meshhook.Entry, error] {
 				return func(yield func(meshhook.Entry, error) bool) { yield(meshhook.Entry{}, errReset) }
 			},
@@ -221,6 +219,6 @@ func TestRun_NoTerminal(t *testing.T) {
 	closed, err := os.Open(os.DevNull)
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
-	err = Run(t.Context(), Options{Input: closed, Output: &bytes.Buffer{}, Follow: yielding(func(func(meshhook.Entry, error) bool) {})})
+	err = Run(t.Context(), Options{OnLive: true, Input: closed, Output: &bytes.Buffer{}, Follow: yielding(func(func(meshhook.Entry, error) bool) {})})
 	require.ErrorContains(t, err, "show the screen: ")
 }

@@ -10,10 +10,6 @@ import (
 // ringSize is how many entries the screen remembers.
 const ringSize = 10_000
 
-// idPart is the shortest part of an id that a filter word finds it by, in
-// characters: a group of an id's text.
-const idPart = 8
-
 // item is an entry with what the screen has made of it.
 type item struct {
 	entry   meshhook.Entry
@@ -22,7 +18,6 @@ type item struct {
 	hay     string // what filter words are looked for in; "" until it is needed
 }
 
-// text returns all columns in lower case.
 func (it *item) text() string {
 	if it.hay == "" {
 		e := &it.entry
@@ -31,19 +26,32 @@ func (it *item) text() string {
 	return it.hay
 }
 
-// named tells whether part is in an id of the entry. It must be long enough to
-// be meant: "503" is somewhere in most ids.
-func (it *item) named(part string) bool {
-	if len(part) < idPart {
-		return false
+func (it *item) field(name string) string {
+	switch name {
+	case "status":
+		return it.entry.Status
+	case "webhook":
+		return it.entry.Webhook
+	default:
+		return it.entry.Workflow
 	}
-	for _, id := range []*meshhook.ID{it.entry.EventID, it.entry.RunID} {
-		if id != nil && strings.Contains(id.String(), part) {
-			return true
+}
+
+func (it *item) kind() (kind, noun string) { return string(it.entry.Kind), it.entry.Kind.Noun() }
+
+func (it *item) ids() (list []string) {
+	e := &it.entry
+	for _, id := range []*meshhook.ID{e.EventID, e.RunID, e.AlertID, e.DeliveryID} {
+		if id != nil {
+			list = append(list, id.String())
 		}
 	}
-	return false
+	return list
 }
+
+// input is made anew each time: thousands of entries that are kept as maps would
+// take more memory than all else.
+func (it *item) input() any { return asInput(it.entry) }
 
 // ring holds the newest entries, each under a number that it keeps.
 type ring struct {

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
-// wide is the width from which rows show milliseconds.
+// wide is the width from which rows show milliseconds, and tables dates.
 const wide = 100
 
 // stepArrow stands between workflow and step in tail.Subject.
@@ -38,22 +39,26 @@ func (m *model) columns() columns {
 
 // listTitle names the columns, and says what the filter lets through.
 func (m *model) listTitle() string {
-	c := m.columns()
-	var filter part
-	if len(m.list.query) > 0 && !m.input.open {
-		filter = part{
-			fmt.Sprintf("/%s (%d of %d)", m.input.field.Value(), len(m.list.shown), len(m.list.ring.items)),
-			m.styles.tones[tail.Warn],
-		}
-	}
+	c, l, p := m.columns(), &m.list, m.page()
 	names := " " + fit("time", c.time) + "   " + fit("what", c.kind) + " " + fit("of", c.subject) + " facts"
-	return m.line([]part{{names, m.styles.faint}}, filter)
+	return m.line([]part{{names, m.styles.faint}}, m.filterPart(p, l.query, len(l.shown), len(l.ring.items), l.skipped))
+}
+
+// filterPart says what a filter lets through, and what a jq predicate had no time for.
+func (m *model) filterPart(p *page, q query, shown, of, skipped int) part {
+	if !q.filters() || p.input.open {
+		return part{}
+	}
+	text := fmt.Sprintf("/%s (%d of %d)", p.input.field.Value(), shown, of)
+	if skipped > 0 {
+		text += fmt.Sprintf(", %d too slow to judge", skipped)
+	}
+	return part{text, m.styles.tones[tail.Warn]}
 }
 
 // listBody draws the visible rows, or says why there are none.
-func (m *model) listBody() string {
-	height := m.bodyHeight()
-	lines := make([]string, 0, height)
+func (m *model) listBody() []string {
+	lines := make([]string, 0, m.listHeight())
 	switch l := &m.list; {
 	case len(l.shown) > 0:
 		c, selected := m.columns(), l.shown[l.sel]
@@ -61,11 +66,21 @@ func (m *model) listBody() string {
 			lines = append(lines, m.row(l.ring.at(number), c, number == selected))
 		}
 	case len(l.ring.items) > 0:
-		lines = append(lines, "", m.line([]part{{"No entry matches the filter; esc clears it.", m.styles.faint}}, part{}))
+		lines = append(lines, "", m.remark("No entry matches the filter; esc clears it."))
 	case m.conn != ended:
-		lines = append(lines, "", m.line([]part{{"Nothing has happened yet. Send a request to a webhook.", m.styles.faint}}, part{}))
+		lines = append(lines, "", m.remark("Nothing has happened yet. Send a request to a webhook."))
 	}
-	return strings.Join(append(lines, make([]string, height-len(lines))...), "\n")
+	return m.filled(lines)
+}
+
+// remark is a line that stands where rows would.
+func (m *model) remark(text string) string {
+	return m.line([]part{{text, m.styles.faint}}, part{})
+}
+
+// filled adds empty lines below the rows of a list.
+func (m *model) filled(lines []string) []string {
+	return append(lines, make([]string, max(m.listHeight()-len(lines), 0))...)
 }
 
 // row draws one entry.
@@ -91,4 +106,130 @@ func fitSubject(subject string, width int) string {
 	}
 	room := max(width-ansi.StringWidth(subject[at:]), 1)
 	return fit(ansi.Truncate(subject[:at], room, "…")+subject[at:], width)
+}
+
+// widths shares the width of the screen among a table's columns; 0 for one that is not
+// shown. What is left over goes to those that have a share of it.
+func (m *model) widths(list []column) []int {
+	widths := make([]int, len(list))
+	left, shares := m.width-len("› x ")-margin, 0
+	for i, c := range list {
+		if m.width < c.from {
+			continue
+		}
+		widths[i] = c.width
+		if c.time {
+			widths[i] = len(m.timeFormat(time.Time{}))
+		}
+		widths[i] = max(widths[i], len(c.name))
+		left -= widths[i] + 1
+		shares += c.share
+	}
+	for i, c := range list {
+		if widths[i] > 0 && c.share > 0 && left > 0 {
+			more := left * c.share / shares
+			widths[i] += more
+			left -= more
+			shares -= c.share
+		}
+	}
+	return widths
+}
+
+// timeFormat is how a time of a table is written: where there is room with its date,
+// and elsewhere the time of day or, of other days, the day.
+func (m *model) timeFormat(at time.Time) string {
+	if m.width >= wide {
+		return "2006-01-02 15:04:05"
+	}
+	if at.IsZero() || m.now().Sub(at) < 20*time.Hour {
+		return clock
+	}
+	return "Jan 02  "
+}
+
+// tableLine says how many rows there are, and how the reading goes.
+func (m *model) tableLine(p *page) string {
+	t := p.table
+	count := fmt.Sprintf("%d", len(t.rows))
+	if t.more {
+		count += "+"
+	}
+	left := []part{{p.title, m.styles.title}, {" " + count, m.styles.faint}}
+	if !t.read {
+		left = left[:1]
+	}
+	right := m.filterPart(p, t.query, len(t.shown), len(t.rows), t.skipped)
+	switch {
+	case t.err != nil:
+		right = part{"✗ " + whyNot(strings.ToLower(p.title), t.err), m.styles.tones[tail.Bad]}
+	case right.text == "" && t.load.busy && t.more && t.sel+t.height >= len(t.shown):
+		right = part{"reading more…", m.styles.faint}
+	}
+	return m.line(left, right)
+}
+
+// tableTitle names the columns.
+func (m *model) tableTitle(t *table) string {
+	var b strings.Builder
+	b.WriteString(space(len("x x ") - margin))
+	for i, width := range m.widths(t.noun.columns) {
+		if width > 0 {
+			b.WriteString(fit(t.noun.columns[i].name, width) + " ")
+		}
+	}
+	return m.line([]part{{b.String(), m.styles.faint}}, part{})
+}
+
+// tableBody draws the visible rows, or says why there are none.
+func (m *model) tableBody(t *table) []string {
+	lines := make([]string, 0, m.listHeight())
+	switch {
+	case len(t.shown) > 0:
+		widths := m.widths(t.noun.columns)
+		for i, index := range t.visible() {
+			lines = append(lines, m.tableRow(t, &t.rows[index], widths, t.top+i == t.sel))
+		}
+	case !t.read:
+		lines = append(lines, "", m.remark("loading…"))
+	case len(t.rows) > 0:
+		lines = append(lines, "", m.remark("Nothing matches the filter; esc clears it."))
+	case t.err == nil:
+		lines = append(lines, "")
+		for line := range strings.SplitSeq(t.noun.empty, "\n") {
+			lines = append(lines, m.remark(line))
+		}
+		if t.noun.made && m.opts.Forms != nil {
+			lines = append(lines, m.remark("So does the key n, with a form."))
+		}
+	}
+	return m.filled(lines)
+}
+
+// tableRow draws one row of a table: the state in its colour, the rest plain.
+func (m *model) tableRow(t *table, r *row, widths []int, selected bool) string {
+	var b strings.Builder
+	tone := m.styles.tones[r.tone]
+	for i, width := range widths {
+		if width == 0 {
+			continue
+		}
+		c, text := t.noun.columns[i], r.cells[i]
+		if c.time {
+			text = r.at.In(m.opts.Location).Format(m.timeFormat(r.at))
+		}
+		text = fit(text, width)
+		switch {
+		case selected:
+		case c.time || c.name == "id":
+			text = m.styles.faint.Render(text)
+		case c.name == "status" || c.name == "state" || c.name == "why" || c.name == "reason":
+			text = tone.Render(text)
+		}
+		b.WriteString(text + " ")
+	}
+	if selected {
+		return m.styles.selected.Render("› " + r.sign + " " + b.String())
+	}
+	return "  " + tone.Render(r.sign) + " " + b.String()
 }

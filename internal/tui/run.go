@@ -9,25 +9,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/bubbles/key"
-
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
 // runContent tells everything about a run.
-func runContent(r meshhook.Run, loc *time.Location) content {
-	c := content{draw: func(d *doc, _ int) { drawRun(d, r, loc) }}
-	if r.EventID != nil {
-		c.links = []target{{"event", *r.EventID}}
+func runContent(r meshhook.Run, history []meshhook.Entry, loc *time.Location) content {
+	tries := triesOf(history)
+	return content{
+		thing:    runThing(r),
+		draw:     func(d *doc) { drawRun(d, r, tries, loc) },
+		concerns: func(e meshhook.Entry) bool { return e.RunID != nil && *e.RunID == r.ID },
 	}
-	return c
 }
 
-func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
-	d.field("id", r.ID.String())
-	d.field("workflow", fmt.Sprintf("%s, version %d", r.Workflow, r.Version))
-	d.optional("webhook", r.Webhook)
+func drawRun(d *doc, r meshhook.Run, tries map[string][]try, loc *time.Location) {
 	d.status("run", string(r.Status))
 	if r.WaitingFor != "" {
 		d.field("waiting for", string(r.WaitingFor))
@@ -36,6 +32,14 @@ func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
 		d.field("waiting for", "a place of its workflow's concurrency")
 	}
 	d.moment("goes on at", r.WakeAt, loc)
+	d.why(0, r.Error)
+	d.field("id", r.ID.String())
+	d.links("workflow", named("workflow", r.Workflow))
+	d.field("version", strconv.Itoa(r.Version))
+	d.links("webhook", named("webhook", r.Webhook))
+	if r.EventID != nil {
+		d.link("event", r.EventID.String(), to("event", *r.EventID))
+	}
 	d.field("attempt", strconv.Itoa(r.Attempt))
 	d.field("created", moment(r.CreatedAt, loc))
 	d.moment("started", r.StartedAt, loc)
@@ -43,21 +47,17 @@ func drawRun(d *doc, r meshhook.Run, loc *time.Location) {
 	if r.StartedAt != nil {
 		d.optional("took", took(*r.StartedAt, r.FinishedAt))
 	}
-	d.why(0, r.Error)
-	if r.EventID != nil {
-		d.link("event", *r.EventID, true)
-	}
 	d.heading(fmt.Sprintf("steps (%d)", len(r.Steps)))
 	for _, s := range nested(r.Steps) {
-		d.step(s, loc)
+		d.step(s, tries[s.ID], loc)
 	}
 	if len(r.Output) > 0 {
 		d.heading("output")
-		d.json(0, r.Output)
+		d.body(0, r.Output)
 	}
 	if len(r.Input) > 0 {
 		d.heading("input · " + bytesOf(int64(len(r.Input))))
-		d.body(r.Input)
+		d.body(0, r.Input)
 	}
 }
 
@@ -94,8 +94,9 @@ func nested(steps []meshhook.Step) (list []nestedStep) {
 // deepestStep is how far steps are indented; deeper ones stand below each other.
 const deepestStep = 8
 
-// step writes one step: a line of columns, then what came of it.
-func (d *doc) step(s nestedStep, loc *time.Location) {
+// step writes one step: a line of columns, then what came of it. Unfolded, it shows
+// its attempts, and what went in and came out.
+func (d *doc) step(s nestedStep, tries []try, loc *time.Location) {
 	sign, tone := tail.Look(meshhook.EntryKind("step." + string(s.Status)))
 	indent := 2 * min(s.depth, deepestStep)
 	name := s.ID
@@ -110,18 +111,82 @@ func (d *doc) step(s nestedStep, loc *time.Location) {
 		columns = append(columns, t)
 	}
 	columns = append(columns, counted(s.Items))
-	d.block(indent, strings.TrimRight(strings.Join(columns, " "), " "), d.styles.tones[tone])
-	d.why(indent+2, s.Error)
+	unfolded := false
+	line := func(mark string) {
+		d.block(indent, strings.TrimRight(mark+" "+strings.Join(columns, " "), " "), d.styles.tones[tone])
+	}
+	if holds := len(tries) > 0 || len(s.Input) > 0 || len(s.Output) > 0; holds && s.Kind != meshhook.StepItem {
+		unfolded = d.folded("step "+s.ID, false, line)
+	} else {
+		line(" ")
+	}
+	d.why(indent+4, s.Error)
 	if waits := awaited(&s.Step, loc); waits != "" {
-		d.prose(indent+2, waits, d.styles.tones[tail.Plain])
+		d.prose(indent+4, waits, d.styles.tones[tail.Plain])
 	}
 	if s.Decision != nil {
 		word := map[bool]string{true: "approved", false: "rejected"}[s.Decision.Approved]
-		d.prose(indent+2, strings.TrimSuffix(word+" by "+string(s.Decision.By)+": "+s.Decision.Note, ": "), d.styles.tones[tail.Plain])
+		d.prose(indent+4, strings.TrimSuffix(word+" by "+string(s.Decision.By)+": "+s.Decision.Note, ": "), d.styles.tones[tail.Plain])
 	}
-	if len(s.Output) > 0 && s.Kind != meshhook.StepItem {
-		d.json(indent+2, s.Output)
+	if !unfolded {
+		return
 	}
+	for _, t := range tries {
+		d.try(indent+4, t, loc)
+	}
+	d.value(indent+4, "input", s.Input)
+	d.value(indent+4, "output", s.Output)
+}
+
+// value writes what went into a step or came out of it.
+func (d *doc) value(indent int, name string, raw json.RawMessage) {
+	if len(raw) > 0 {
+		d.block(indent, name, d.styles.title)
+		d.body(indent, raw)
+	}
+}
+
+// try is one attempt of a step.
+type try struct {
+	began meshhook.Entry
+	ended meshhook.Entry // the zero entry while it lasts
+}
+
+// triesOf finds the attempts of steps in what the journal keeps of their run.
+func triesOf(history []meshhook.Entry) map[string][]try {
+	tries := map[string][]try{}
+	for _, e := range history {
+		list := tries[e.Step]
+		switch e.Kind {
+		case meshhook.EntryStepStarted:
+			tries[e.Step] = append(list, try{began: e})
+		case meshhook.EntryStepRetrying, meshhook.EntryStepSucceeded, meshhook.EntryStepFailed:
+			if len(list) > 0 && list[len(list)-1].ended.Kind == "" {
+				list[len(list)-1].ended = e
+			}
+		}
+	}
+	return tries
+}
+
+// try writes an attempt in one line.
+func (d *doc) try(indent int, t try, loc *time.Location) {
+	last := t.began
+	if t.ended.Kind != "" {
+		last = t.ended
+	}
+	sign, tone := tail.Look(last.Kind)
+	parts := []string{fmt.Sprintf("attempt %d", max(t.began.Attempt, 1)), t.began.At.In(loc).Format(clock + ".000")}
+	if last.HTTPStatus != 0 {
+		parts = append(parts, "HTTP "+strconv.Itoa(last.HTTPStatus))
+	}
+	if t.ended.Kind != "" {
+		parts = append(parts, t.ended.At.Sub(t.began.At).Round(time.Millisecond).String())
+	}
+	if t.ended.Kind != meshhook.EntryStepSucceeded && last.Code != "" {
+		parts = append(parts, last.Code+": "+last.Detail)
+	}
+	d.prose(indent, sign+" "+strings.Join(parts, " · "), d.styles.tones[tone])
 }
 
 // counted says how many items of a foreach are in which state.
@@ -183,29 +248,8 @@ func took(from time.Time, to *time.Time) string {
 	if to == nil || from.IsZero() || to.Equal(from) {
 		return ""
 	}
+	if to.Sub(from) < time.Millisecond {
+		return "<1ms"
+	}
 	return to.Sub(from).Round(time.Millisecond).String()
-}
-
-// helpContent lists the keys, and how to filter.
-func helpContent(k keys) content {
-	return content{draw: func(d *doc, _ int) { drawHelp(d, k.all()) }}
-}
-
-func drawHelp(d *doc, bindings []key.Binding) {
-	for _, b := range bindings {
-		d.field(b.Help().Key, b.Help().Desc)
-	}
-	plain := d.styles.tones[tail.Plain]
-	d.heading("filter")
-	d.prose(0, "Words match any column; eight characters or more, ids as well. A word with - in front must not match.", plain)
-	for _, f := range [][2]string{
-		{"status:failed", "accepted rejected … queued running waiting succeeded …"},
-		{"webhook:git", "part of a webhook's path"},
-		{"workflow:chat", "part of a workflow's name"},
-		{"kind:run", "event, run (with its steps), step, alert, circuit, or a whole kind"},
-	} {
-		d.field(f[0], f[1])
-	}
-	d.heading("mouse")
-	d.prose(0, "The wheel scrolls. Hold shift to select text.", plain)
 }

@@ -50,23 +50,23 @@ func TestStepsStandBelowTheirs(t *testing.T) {
 	t.Parallel()
 	d := &doc{styles: newStyles(newRenderer(io.Discard, true)), width: 80}
 	for _, s := range nested(nestedRun()) {
-		d.step(s, time.UTC)
+		d.step(s, nil, time.UTC)
 	}
 	require.Equal(t, strings.TrimPrefix(`
- › each                 foreach    running   5 succeeded, 1 failed, 1 running
-   ✗ [2]                item       failed    2ms
-     ✗ send             http       failed    attempt 5 2ms
-       ✗ http_status: the answer was 503
-   › [1]                item       running
-     › either           branch     running
-       ⏸ boss           approval   waiting
-         waits for approval: Refund \x1b? (until 2026-01-02T13:00:00.000Z)
- ⏸ cool                 delay      waiting
-   goes on at 2026-01-02T13:00:00.000Z
- ⏸ open                 approval   waiting
-   approved by cli:ann@desk
- ⏸ lazy                 delay      waiting
- ✓ said                 approval   succeeded 2ms
-   rejected by token:ci: no
+   › each                 foreach    running   5 succeeded, 1 failed, 1 running
+     ✗ [2]                item       failed    2ms
+       ✗ send             http       failed    attempt 5 2ms
+         ✗ http_status: the answer was 503
+     › [1]                item       running
+       › either           branch     running
+›      ▸ ⏸ boss           approval   waiting                                     
+           waits for approval: Refund \x1b? (until 2026-01-02T13:00:00.000Z)
+   ⏸ cool                 delay      waiting
+     goes on at 2026-01-02T13:00:00.000Z
+ ▸ ⏸ open                 approval   waiting
+     approved by cli:ann@desk
+   ⏸ lazy                 delay      waiting
+   ✓ said                 approval   succeeded 2ms
+     rejected by token:ci: no
 `, "\n"), strings.ReplaceAll(strings.Join(d.lines, "\n")+"\n", `\n`, ""))
 }

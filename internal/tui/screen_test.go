@@ -1,18 +1,15 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
-	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
@@ -30,44 +27,6 @@ func ref(n int) *meshhook.ID {
 	return &i
 }
 
-// things is a Store in memory.
-type things struct {
-	mu     sync.Mutex
-	events map[meshhook.ID]meshhook.Event
-	runs   map[meshhook.ID]meshhook.Run
-	err    error
-	asked  []string
-}
-
-func (s *things) ask(what string, id meshhook.ID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = append(s.asked, what+" "+id.String()[34:])
-	return s.err
-}
-
-func (s *things) Event(_ context.Context, id meshhook.ID) (meshhook.Event, error) {
-	if err := s.ask("event", id); err != nil {
-		return meshhook.Event{}, err
-	}
-	e, ok := s.events[id]
-	if !ok {
-		return e, meshhook.Errorf(meshhook.CodeNotFound, "there is no event %s", id)
-	}
-	return e, nil
-}
-
-func (s *things) Run(_ context.Context, id meshhook.ID) (meshhook.Run, error) {
-	if err := s.ask("run", id); err != nil {
-		return meshhook.Run{}, err
-	}
-	r, ok := s.runs[id]
-	if !ok {
-		return r, meshhook.Errorf(meshhook.CodeNotFound, "there is no run %s", id)
-	}
-	return r, nil
-}
-
 // plainStyles have no colour, so that a View is what the eye reads.
 func plainStyles() styles {
 	r := lipgloss.NewRenderer(io.Discard)
@@ -80,13 +39,22 @@ type screen struct {
 	t *testing.T
 	*model
 	store *things
+	deeds *deeds
+	clock time.Time
 }
 
 func newScreen(t *testing.T, width, height int) *screen {
 	t.Helper()
-	store := &things{events: map[meshhook.ID]meshhook.Event{}, runs: map[meshhook.ID]meshhook.Run{}}
-	o := Options{Project: "default", Store: store, Location: time.UTC}
-	s := &screen{t, newModel(t.Context(), o, plainStyles()), store}
+	store, deeds := newThings(), &deeds{}
+	o := Options{Project: "default", OnLive: true, Store: store, Actions: deeds, Location: time.UTC}
+	s := &screen{t, newModel(t.Context(), o, plainStyles()), store, deeds, noon}
+	s.now = func() time.Time { return s.clock }
+	s.after = func(_ time.Duration, msg tea.Msg) tea.Cmd {
+		if _, tick := msg.(tickMsg); tick {
+			return nil
+		}
+		return func() tea.Msg { return msg }
+	}
 	s.send(tea.WindowSizeMsg{Width: width, Height: height})
 	return s
 }
@@ -101,15 +69,33 @@ func (s *screen) send(msg tea.Msg) {
 // run carries a command out, and those that follow from it.
 func (s *screen) run(cmd tea.Cmd) {
 	s.t.Helper()
-	for cmd != nil {
-		msg := cmd()
-		require.IsType(s.t, loadedMsg{}, msg)
-		_, cmd = s.Update(msg)
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case nil:
+	case tea.BatchMsg:
+		for _, c := range msg {
+			s.run(c)
+		}
+	default:
+		s.send(msg)
 	}
 }
 
+// opened are the titles of what is open on the page.
+func (s *screen) opened() (titles []string) {
+	for _, d := range s.page().opened {
+		titles = append(titles, d.title)
+	}
+	return titles
+}
+
 // feedIn hands entries over as the feed would.
-func (s *screen) feedIn(entries ...meshhook.Entry) { s.run(s.take(entries)) }
+func (s *screen) feedIn(entries ...meshhook.Entry) {
+	s.clock = s.clock.Add(time.Second)
+	s.run(s.take(entries))
+}
 
 // press presses keys, by their names separated by spaces.
 func (s *screen) press(names string) {
@@ -130,7 +116,7 @@ func keyMsg(name string) tea.KeyMsg {
 	types := map[string]tea.KeyType{
 		"enter": tea.KeyEnter, "esc": tea.KeyEsc, "up": tea.KeyUp, "down": tea.KeyDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 		"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "ctrl+u": tea.KeyCtrlU, "ctrl+d": tea.KeyCtrlD, "ctrl+c": tea.KeyCtrlC,
-		"tab": tea.KeyTab, "backspace": tea.KeyBackspace, "left": tea.KeyLeft,
+		"tab": tea.KeyTab, "backspace": tea.KeyBackspace, "left": tea.KeyLeft, "right": tea.KeyRight, "shift+tab": tea.KeyShiftTab, "ctrl+r": tea.KeyCtrlR,
 	}
 	if name == "space" {
 		return tea.KeyMsg{Type: tea.KeySpace, Runes: []rune{' '}}
@@ -196,3 +182,5 @@ func story() []meshhook.Entry {
 var errReset = fmt.Errorf("read tcp: connection reset by peer")
 
 func stateLost() tail.State { return tail.State{Lost: errReset, Since: noon.Add(3 * time.Minute)} }
+
+func tailState() tail.State { return tail.State{Since: noon} }

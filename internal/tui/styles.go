@@ -30,6 +30,7 @@ type styles struct {
 	title    lipgloss.Style // names of pages and sections
 	faint    lipgloss.Style // what is there but need not be read
 	selected lipgloss.Style // the row under the cursor
+	tab      lipgloss.Style // the name of the page that is shown
 	frame    lipgloss.Style // around what stands over a page
 }
 
@@ -48,6 +49,7 @@ func newStyles(r *lipgloss.Renderer) styles {
 		},
 		title:    color("55", "141").Bold(true),
 		faint:    color("242", "246"),
+		tab:      color("55", "141").Bold(true).Underline(true),
 		frame:    r.NewStyle().Border(lipgloss.RoundedBorder()).BorderForeground(lipgloss.AdaptiveColor{Light: "55", Dark: "141"}),
 		selected: r.NewStyle().Bold(true).Background(lipgloss.AdaptiveColor{Light: "254", Dark: "237"}),
 	}

@@ -1,5 +1,11 @@
-// Package tui is the terminal face: `meshhook tail` as a screen that follows
-// the journal live and tells everything about an event or run on Enter.
+// Package tui is the terminal face, behind `meshhook tail` and `meshhook ui`: seven
+// pages, of which the first follows the journal live and the others list what is
+// stored. Enter opens what is under the cursor, and keys do what commands do.
+//
+// Where things are: screen.go is the whole, press.go its keys and view.go its lines;
+// page.go a page, list.go and ring.go what Live lists, table.go what the others list,
+// detail.go and doc.go what is opened; noun.go says what a noun is, and each has its
+// file; act.go what can be done, overlay.go what stands over a page meanwhile.
 //
 // All text that comes from the store goes through tail.Clean, whoever wrote it;
 // no page asks the store in Update, but returns a command that does.
@@ -19,13 +25,32 @@ import (
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
-// Store tells about one event or run. A thing that is not there is an error
-// with CodeNotFound.
+// Store tells about what is stored. A thing that is not there is an error with
+// CodeNotFound. Lists begin with the newest.
 type Store interface {
+	// Endpoint returns a webhook by its path or id, and its secrets without values.
+	Endpoint(ctx context.Context, pathOrID string) (meshhook.Endpoint, []meshhook.EndpointSecret, error)
+	Endpoints(ctx context.Context) ([]meshhook.Endpoint, error)
 	// Event returns an event with its Header, Body and RunIDs.
 	Event(ctx context.Context, id meshhook.ID) (meshhook.Event, error)
+	Events(ctx context.Context, f meshhook.EventFilter) ([]meshhook.Event, error)
+	Workflow(ctx context.Context, nameOrID string) (meshhook.Workflow, error)
+	Workflows(ctx context.Context) ([]meshhook.Workflow, error)
+	Versions(ctx context.Context, nameOrID string) ([]meshhook.Version, error)
+	// Version returns a version with its Source; the newest for number 0.
+	Version(ctx context.Context, nameOrID string, number int) (meshhook.Version, error)
 	// Run returns a run with its Steps.
 	Run(ctx context.Context, id meshhook.ID) (meshhook.Run, error)
+	Runs(ctx context.Context, f meshhook.RunFilter) ([]meshhook.Run, error)
+	// RunEntries returns what the journal keeps of a run, in its order.
+	RunEntries(ctx context.Context, run meshhook.Run) ([]meshhook.Entry, error)
+	Alert(ctx context.Context, id meshhook.ID) (meshhook.Alert, error)
+	Alerts(ctx context.Context, workflow string) ([]meshhook.Alert, error)
+	AlertSecrets(ctx context.Context, alert meshhook.ID) ([]meshhook.AlertSecret, error)
+	Delivery(ctx context.Context, id meshhook.ID) (meshhook.Delivery, error)
+	Deliveries(ctx context.Context, f meshhook.DeliveryFilter) ([]meshhook.Delivery, error)
+	// Attempts returns attempts as they may be shown: without credentials.
+	Attempts(ctx context.Context, f meshhook.AttemptFilter) ([]meshhook.AlertAttempt, error)
 }
 
 // Options are what the screen needs.
@@ -38,8 +63,21 @@ type Options struct {
 	// Follow starts to follow the journal: tail.Follow with onState as its
 	// OnState. It is called once, and must end with ctx.
 	Follow func(ctx context.Context, onState func(tail.State)) iter.Seq2[meshhook.Entry, error]
-	// Store tells about what is opened.
+	// OnLive opens the page Live first, not Webhooks.
+	OnLive bool
+	// Store tells about what is listed and opened.
 	Store Store
+	// Actions does what is asked for; nil makes a screen that only looks.
+	Actions Actions
+	// Forms opens forms for webhooks and alerts; nil for none.
+	Forms Forms
+	// WebhookFacts and AlertFacts say all that is configured of a webhook or of an alert
+	// whose credentials are masked, in the words of the commands; nil for the barest.
+	WebhookFacts func(meshhook.Endpoint, []meshhook.EndpointSecret) []Fact
+	AlertFacts   func(meshhook.Alert, []meshhook.AlertSecret) []Fact
+	// Graph draws a version of a workflow with characters, not wider than 76 cells where
+	// that can be; "" where it cannot be read. It may be nil.
+	Graph func(meshhook.Version) string
 	// Input is the keyboard: the terminal when nil.
 	Input io.Reader
 	// Output is the screen: standard output when nil.

@@ -11,14 +11,19 @@ import (
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
-// chrome is how many lines of the screen are no list: two of header, one of
-// titles, one of footer.
-const chrome = 4
+// The lines of the screen from above: what is followed, the pages, what is counted or
+// open, and then a detail, or the names of columns and a list. The last is the footer.
+const (
+	tabLine   = 1
+	detailTop = 3
+	listTop   = 4
+)
 
 // clock is how times of day are written in the header and in narrow lists.
 const clock = "15:04:05"
 
-func (m *model) bodyHeight() int { return max(m.height-chrome, 1) }
+func (m *model) listHeight() int   { return max(m.height-listTop-1, 1) }
+func (m *model) detailHeight() int { return max(m.height-detailTop-1, 1) }
 
 // View draws the screen: exactly as many lines as there are, none too wide.
 func (m *model) View() string {
@@ -30,11 +35,22 @@ func (m *model) View() string {
 		lines := strings.Split(ansi.Wrap(text, m.width, ""), "\n")
 		return strings.Join(lines[:min(len(lines), max(m.height, 1))], "\n")
 	}
-	lines := []string{m.headLine(), m.countLine()}
-	if p := m.page(); p != nil {
-		lines = append(lines, m.pageTitle(p), p.view.View())
-	} else {
-		lines = append(lines, m.listTitle(), m.listBody())
+	lines := []string{m.headLine(), m.tabBar()}
+	p := m.page()
+	switch d := p.detail(); {
+	case d != nil:
+		lines = append(lines, m.detailTitle(d))
+		lines = append(lines, strings.Split(d.view.View(), "\n")...)
+	case p.table == nil:
+		lines = append(lines, m.countLine(), m.listTitle())
+		lines = append(lines, m.listBody()...)
+	default:
+		lines = append(lines, m.tableLine(p), m.tableTitle(p.table))
+		lines = append(lines, m.tableBody(p.table)...)
+	}
+	if m.overlay != nil {
+		block := m.overlay.view(m.width-2, len(lines)-tabLine-1)
+		lines = append(lines[:tabLine+1:tabLine+1], over(lines[tabLine+1:], block, m.width, m.styles.faint)...)
 	}
 	return strings.Join(append(lines, m.footer()), "\n")
 }
@@ -80,10 +96,53 @@ func (m *model) headLine() string {
 		lost:       {"↻ reconnecting… since " + since, tones[tail.Warn]},
 		ended:      {"✗ ended", tones[tail.Bad]},
 	}[m.conn]
-	return m.line([]part{{"meshhook tail", m.styles.title}, {what, tones[tail.Plain]}}, right)
+	return m.line([]part{{"meshhook", m.styles.title}, {what, tones[tail.Plain]}}, right)
 }
 
-// countLine says how many of what came, and whether the list follows.
+// tab is the name of a page in the bar, and the cells that it takes.
+type tab struct {
+	text     string
+	from, to int
+}
+
+// tabs lays the pages out, with their numbers where there is room for them.
+func (m *model) tabs() []tab {
+	list, gap := make([]tab, len(m.pages)), "  "
+	numbered := m.width >= 80
+	if !numbered {
+		gap = " "
+	}
+	at := 0
+	for i, p := range m.pages {
+		text := p.title
+		if numbered {
+			text = strconv.Itoa(i+1) + " " + text
+		}
+		list[i] = tab{text, at + margin, at + margin + len(text)}
+		at += len(text) + len(gap)
+	}
+	return list
+}
+
+// tabBar names the pages. The one that is shown has brackets where there is no colour.
+func (m *model) tabBar() string {
+	var b strings.Builder
+	at := 0
+	for i, t := range m.tabs() {
+		style := m.styles.faint
+		if i == m.at {
+			style = m.styles.tab
+			// The gap beside a name is free for a sign that needs no colour.
+			b.WriteString(space(t.from-at-1) + m.styles.title.Render("▸") + style.Render(t.text))
+		} else {
+			b.WriteString(space(t.from-at) + style.Render(t.text))
+		}
+		at = t.to
+	}
+	return b.String()
+}
+
+// countLine says how many of what came, at what rate, and whether the list follows.
 func (m *model) countLine() string {
 	tones, c := m.styles.tones, m.counts
 	count := func(sign string, n int64, tone tail.Tone) part {
@@ -97,10 +156,22 @@ func (m *model) countLine() string {
 		right = part{fmt.Sprintf("⏸ paused, %d new", m.list.news()), tones[tail.Warn]}
 	}
 	plain := func(text string) part { return part{text, m.styles.faint} }
-	return m.line([]part{
+	left := []part{
 		plain("events "), count("✓", c.accepted, tail.Good), plain(" "), count("✗", c.rejected, tail.Bad),
-		plain("   runs "), count("✓", c.succeeded, tail.Good), plain(" "), count("✗", c.failed, tail.Bad),
-	}, right)
+		plain("  runs "), count("✓", c.succeeded, tail.Good), plain(" "), count("✗", c.failed, tail.Bad),
+	}
+	if m.width >= 80 {
+		left = append(left, plain("  alerts "), count("✓", c.delivered, tail.Good), plain(" "), count("✗", c.exhausted, tail.Bad))
+	}
+	room := m.width - 2*margin - ansi.StringWidth(right.text) - 4
+	for _, p := range left {
+		room -= ansi.StringWidth(p.text)
+	}
+	now := m.rate.now()
+	if room -= len(now) + 1; room >= 5 {
+		left = append(left, plain("  "), part{m.rate.spark(min(room, 30)), tones[tail.Busy]}, plain(" "+now))
+	}
+	return m.line(left, right)
 }
 
 // footer is the filter being typed, the last notice, why no entries come, or
@@ -108,26 +179,72 @@ func (m *model) countLine() string {
 func (m *model) footer() string {
 	bad := m.styles.tones[tail.Warn]
 	one := func(text string, style lipgloss.Style) string { return m.line([]part{{text, style}}, part{}) }
+	p := m.page()
 	switch {
-	case m.input.open:
-		return one(m.input.view(m.width-2*margin), m.styles.tones[tail.Plain])
-	case m.notice != "":
-		return one(m.notice, bad)
+	case m.overlay != nil:
+		return one("", m.styles.faint)
+	case p.input.open:
+		return m.inputLine(p)
+	case m.notice.text != "":
+		return one(m.notice.text, m.styles.tones[m.notice.tone])
 	case m.conn == ended:
 		return one("✗ "+tail.Clean(m.failure.Error()), m.styles.tones[tail.Bad])
 	case m.conn == lost:
 		return one("connection lost: "+tail.Clean(m.state.Lost.Error()), bad)
-	case m.page() != nil:
-		return one("esc back  r run  e event  tab next run  ? keys  q quit", m.styles.faint)
 	}
-	return one("enter open  / filter  space pause  ? keys  q quit", m.styles.faint)
+	return one(m.hints(p), m.styles.faint)
 }
 
-// pageTitle names the open page and says how far it is scrolled.
-func (m *model) pageTitle(p *page) string {
-	var where part
-	if p.view.TotalLineCount() > p.view.Height {
-		where = part{fmt.Sprintf("%d %%", int(p.view.ScrollPercent()*100)), m.styles.faint}
+// inputLine is the filter that is being typed, with what is wrong with it.
+func (m *model) inputLine(p *page) string {
+	wrong := p.input.query().wrong()
+	if wrong == "" {
+		return m.line([]part{{p.input.view(m.width - 2*margin), m.styles.tones[tail.Plain]}}, part{})
 	}
-	return m.line([]part{{p.title, m.styles.title}}, where)
+	wrong = "✗ " + ansi.Truncate(tail.Clean(wrong), m.width/2, "…")
+	room := m.width - 2*margin - ansi.StringWidth(wrong) - 1
+	return m.line([]part{{p.input.view(room), m.styles.tones[tail.Plain]}}, part{wrong, m.styles.tones[tail.Bad]})
+}
+
+// hints are the keys that matter here, as many as fit.
+func (m *model) hints(p *page) string {
+	var list []string
+	d := p.detail()
+	switch {
+	case d != nil:
+		list = append(list, "esc back")
+		if len(d.stops) > 0 {
+			list = append(list, "→ next", "enter open")
+		}
+	case p.table == nil:
+		list = append(list, "enter open", "/ filter", "space pause")
+	default:
+		list = append(list, "enter open", "/ filter")
+	}
+	n, t := m.shown()
+	for _, b := range m.doable(n, t) {
+		list = append(list, b.Help().Key+" "+b.Help().Desc)
+	}
+	const last = "? keys  q quit"
+	text := ""
+	for _, hint := range list {
+		if ansi.StringWidth(text)+ansi.StringWidth(hint)+2+len(last) > m.width-2*margin {
+			break
+		}
+		text += hint + "  "
+	}
+	return text + last
+}
+
+// detailTitle names what is open and says how far it is scrolled.
+func (m *model) detailTitle(d *detail) string {
+	var where part
+	if d.view.TotalLineCount() > d.view.Height {
+		where = part{fmt.Sprintf("%d %%", int(d.view.ScrollPercent()*100)), m.styles.faint}
+	}
+	left := []part{{tail.Clean(d.title), m.styles.title}}
+	if t := d.content.thing; t.name != "" && t.name != t.key {
+		left = []part{{d.target.noun + " " + tail.Clean(t.name), m.styles.title}}
+	}
+	return m.line(left, where)
 }

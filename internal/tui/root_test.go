@@ -155,12 +155,12 @@ func TestScreen_NoColorVariable(t *testing.T) {
 func TestScreen_Counts(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t, 80, 24)
-	require.Equal(t, " events ✓ 0 ✗ 0   runs ✓ 0 ✗ 0                                      ▶ following", s.line(1))
+	require.Equal(t, " events ✓ 0 ✗ 0  runs ✓ 0 ✗ 0  alerts ✓ 0 ✗ 0  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁ 0/s  ▶ following", s.line(2))
 	s.press("/")
 	s.write("nothing of this") // what is hidden counts all the same
 	s.feedIn(story()...)
 	s.feedIn(numbered(1, 1000)...)
-	require.Equal(t, " events ✓ 1001 ✗ 42   runs ✓ 1 ✗ 1                                  ▶ following", s.line(1))
+	require.Equal(t, " events ✓ 1001 ✗ 42  runs ✓ 1 ✗ 1  alerts ✓ 0 ✗ 0  ▁▁▁▁▁▁▁▁█ 101/s  ▶ following", s.line(2))
 }
 
 func TestScreen_Quits(t *testing.T) {
@@ -178,7 +178,7 @@ func TestScreen_Quits(t *testing.T) {
 	}
 	s := newScreen(t, 80, 24)
 	s.press("/ q")
-	require.Equal(t, "q", s.input.field.Value())
+	require.Equal(t, "q", s.pages[0].input.field.Value())
 }
 
 func TestScreen_StateComesBack(t *testing.T) {
@@ -186,10 +186,10 @@ func TestScreen_StateComesBack(t *testing.T) {
 	s := newScreen(t, 60, 15)
 	_, cmd := s.Update(stateMsg(stateLost()))
 	require.NotNil(t, cmd, "it waits for the next state")
-	require.Equal(t, " meshhook tail · default     ↻ reconnecting… since 12:03:00", s.line(0))
+	require.Equal(t, " meshhook · default          ↻ reconnecting… since 12:03:00", s.line(0))
 	require.Equal(t, " connection lost: read tcp: connection reset by peer", s.line(-1))
 	_, _ = s.Update(stateMsg{Since: noon})
-	require.Equal(t, " meshhook tail · default                             ● live", s.line(0))
+	require.Equal(t, " meshhook · default                                  ● live", s.line(0))
 	require.Equal(t, " enter open  / filter  space pause  ? keys  q quit", s.line(-1))
 	_, cmd = s.Update(endedMsg{}) // the end of the context is no failure
 	require.Nil(t, cmd)
@@ -200,11 +200,11 @@ func TestScreen_StateComesBack(t *testing.T) {
 func TestScreen_Init(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	m := newModel(ctx, Options{}, plainStyles())
+	m := newModel(ctx, Options{OnLive: true}, plainStyles())
 	require.Equal(t, time.Local, m.opts.Location)
 	batch, ok := m.Init()().(tea.BatchMsg)
 	require.True(t, ok)
-	require.Len(t, batch, 2)
+	require.Len(t, batch, 3)
 
 	m.feed.onState(stateLost())
 	require.Equal(t, stateMsg(stateLost()), batch[1]())
@@ -238,5 +238,5 @@ func TestScreen_Alerts(t *testing.T) {
 	s.press("enter")
 	require.NotContains(t, s.View(), "alert.delivered")
 	s.press("enter")
-	require.Equal(t, target{"run", id(2)}, s.page().target)
+	require.Equal(t, to("delivery", id(9)), s.page().detail().target)
 }
