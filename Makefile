@@ -96,7 +96,7 @@ clean: ## remove what was built
 
 # The profile is made by each run of make that asks for it, and once in it: so
 # `make check test` runs the tests a single time, and `make test` always.
-$(PROFILE): deps cc package-deps $(NFPM) always
+$(PROFILE): deps cc tmux package-deps $(NFPM) always
 	@mkdir -p $(@D)
 	$(GO) test -race -shuffle=on -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$@ ./...
 
@@ -211,6 +211,16 @@ package-deps:
 		exit 0; \
 	fi; \
 	$(call apt_install,$$missing)
+
+# The scripts of the screen show it on a real terminal.
+.PHONY: tmux
+tmux:
+	@if command -v tmux > /dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then \
+		echo "the tests of the screen need tmux: install the package tmux" >&2; \
+		exit 1; \
+	fi; \
+	$(call apt_install,tmux)
 
 apt_install = export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1; \
 	apt-get install -y --no-install-recommends $(1) || { apt-get update && apt-get install -y --no-install-recommends $(1); }

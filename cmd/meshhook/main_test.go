@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 // verbs are those of testdata/README.md.
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "sink": sinkVerb,
+		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "screen": screenVerb, "sink": sinkVerb,
 	}
 }
 
