@@ -165,6 +165,9 @@ func (m *model) did(msg didMsg) tea.Cmd {
 	if msg.copied != "" {
 		cmds = append(cmds, m.copy(msg.copied))
 	}
+	if d := m.page().detail(); msg.gone != nil && d != nil && d.target == *msg.gone {
+		return tea.Batch(append(cmds, m.back())...)
+	}
 	if msg.open != nil {
 		return tea.Batch(append(cmds, m.open(*msg.open))...)
 	}
@@ -207,4 +210,11 @@ func byID(t *thing, do func(id meshhook.ID) error) error {
 // said is a didMsg of one sentence.
 func said(err error, format string, args ...any) (didMsg, error) {
 	return didMsg{text: "✓ " + fmt.Sprintf(format, args...)}, err
+}
+
+// deleted is a didMsg of something that is gone.
+func deleted(t *thing, err error, format string, args ...any) (didMsg, error) {
+	did, err := said(err, format, args...)
+	did.gone = &t.target
+	return did, err
 }

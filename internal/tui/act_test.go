@@ -82,6 +82,17 @@ func TestActions(t *testing.T) {
 	}
 }
 
+// What was deleted is not looked at any more.
+func TestActions_DeletedIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, keys := range []string{"2 enter D y", "4 enter D y", "6 enter D y"} {
+		s := withHouse(t, 80, 24)
+		s.press(keys)
+		require.Empty(t, s.opened(), keys)
+		require.Contains(t, s.line(-1), "deleted")
+	}
+}
+
 // What is refused says why, and a long reason has a box.
 func TestActions_Fail(t *testing.T) {
 	t.Parallel()

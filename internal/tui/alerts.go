@@ -131,7 +131,7 @@ func alertActions(k keys) []action {
 		{key: k.remove, ask: func(t *thing) string {
 			return "Delete the alert " + t.name + " and its secrets? Nobody is told any more. What it has sent stays in the log."
 		}, do: func(ctx context.Context, _ styles, a Actions, t *thing, _ string) (didMsg, error) {
-			return said(byID(t, func(id meshhook.ID) error { return a.DeleteAlert(ctx, id) }), "the alert is deleted")
+			return deleted(t, byID(t, func(id meshhook.ID) error { return a.DeleteAlert(ctx, id) }), "the alert is deleted")
 		}},
 	}
 }

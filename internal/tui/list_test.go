@@ -195,12 +195,16 @@ func TestQuery(t *testing.T) {
 }
 
 func FuzzQuery(f *testing.F) {
-	for _, seed := range []string{"status:failed -kind:run x", "-", ":", "kind:", "- -- -:", "\x00\xff"} {
+	for _, seed := range []string{"status:failed -kind:run x", "-", ":", "kind:", "- -- -:", "\x00\xff", ".kind == 1", "(.", "jq .a | .b", ".[]"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var r ring
 		it := r.push(meshhook.Entry{Kind: "event.accepted", Detail: text})
+		if q := parseQuery(text); q.program != nil || q.err != nil {
+			_, _ = q.wrong(), q.look(judging).match(it)
+			return
+		}
 		for _, one := range parseQuery(text).terms {
 			if plain, not := (query{terms: []term{{one.field, one.value, false}}}), (query{terms: []term{{one.field, one.value, true}}}); plain.match(it) == not.match(it) {
 				t.Fatalf("%+v is neither true nor false", one)

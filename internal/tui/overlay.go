@@ -40,6 +40,8 @@ type didMsg struct {
 	copied string
 	// open is what is to be looked at now; nil for what is there.
 	open *target
+	// gone is what is there no more; nil for nothing.
+	gone *target
 }
 
 // Forms opens the forms by which webhooks and alerts are made and changed. A nil id

@@ -55,6 +55,7 @@ type model struct {
 	state   tail.State
 	counts  counts
 	rate    rate
+	ticks   int   // seconds since the screen was opened
 	failure error // why no entries come any more
 
 	now   func() time.Time
@@ -101,8 +102,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.failure, m.conn = msg.err, ended
 		}
 	case tickMsg:
-		m.rate.advance(m.now())
-		return m, m.after(time.Second, tickMsg{})
+		return m, tea.Batch(m.tick(), m.after(time.Second, tickMsg{}))
 	case loadedMsg:
 		return m, m.loaded(msg)
 	case rowsMsg:
@@ -123,6 +123,20 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.pass(msg)
 	}
 	return m, nil
+}
+
+// polled is how often a list is read that nothing was heard of, in seconds: what others
+// configure has no entry in the journal.
+const polled = 5
+
+// tick moves what moves by itself.
+func (m *model) tick() tea.Cmd {
+	m.rate.advance(m.now())
+	m.ticks++
+	if m.ticks%polled == 0 && m.page().detail() == nil && m.conn != ended {
+		return m.refresh()
+	}
+	return nil
 }
 
 // pass hands a message to what stands over the page, and takes that away when it is

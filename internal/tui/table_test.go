@@ -200,3 +200,18 @@ func TestTable_Empty(t *testing.T) {
 	s.page().table.read = false
 	require.Contains(t, s.View(), "loading…")
 }
+
+// What others configure has no entry in the journal, and is seen all the same.
+func TestTable_Polls(t *testing.T) {
+	t.Parallel()
+	s := withHouse(t, 80, 24)
+	s.press("2")
+	require.Equal(t, " Webhooks 2", s.line(2))
+	s.store.endpoints = s.store.endpoints[:1]
+	for range polled {
+		require.Equal(t, " Webhooks 2", s.line(2))
+		s.clock = s.clock.Add(time.Second)
+		s.send(tickMsg{})
+	}
+	require.Equal(t, " Webhooks 1", s.line(2))
+}

@@ -119,7 +119,7 @@ func webhookActions(k keys) []action {
 		{key: k.remove, ask: func(t *thing) string {
 			return "Delete the webhook " + t.name + ", its secrets and the alerts that expect its events? Senders get 404 from then on. Its events stay."
 		}, do: func(ctx context.Context, _ styles, a Actions, t *thing, _ string) (didMsg, error) {
-			return said(a.DeleteWebhook(ctx, t.key), "webhook %s is deleted", t.name)
+			return deleted(t, a.DeleteWebhook(ctx, t.key), "webhook %s is deleted", t.name)
 		}},
 	}
 }

@@ -32,7 +32,7 @@ func workflowNoun(k keys) *noun {
 			{key: k.remove, ask: func(t *thing) string {
 				return "Delete the workflow " + t.name + " and its versions? That cannot be undone; what its runs have done stays."
 			}, do: func(ctx context.Context, _ styles, a Actions, t *thing, _ string) (didMsg, error) {
-				return said(a.DeleteWorkflow(ctx, t.key), "workflow %s is deleted", t.name)
+				return deleted(t, a.DeleteWorkflow(ctx, t.key), "workflow %s is deleted", t.name)
 			}},
 		},
 	}
