@@ -11,8 +11,11 @@ import (
 	"github.com/profullstack/meshhook/internal/tail"
 )
 
-// wide is the width from which rows show milliseconds, and tables dates.
-const wide = 100
+// The widths from which Live shows milliseconds, and tables dates.
+const (
+	wide  = 100
+	dated = 120
+)
 
 // stepArrow stands between workflow and step in tail.Subject.
 const stepArrow = " › "
@@ -139,7 +142,7 @@ func (m *model) widths(list []column) []int {
 // timeFormat is how a time of a table is written: where there is room with its date,
 // and elsewhere the time of day or, of other days, the day.
 func (m *model) timeFormat(at time.Time) string {
-	if m.width >= wide {
+	if m.width >= dated {
 		return "2006-01-02 15:04:05"
 	}
 	if at.IsZero() || m.now().Sub(at) < 20*time.Hour {

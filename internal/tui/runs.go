@@ -18,7 +18,7 @@ func runNoun(k keys) *noun {
 			{name: "workflow", width: 12, share: 3},
 			{name: "took", width: 9},
 			{name: "why", width: 8, share: 4},
-			{name: "webhook", width: 10, share: 2, from: wide},
+			{name: "webhook", width: 10, share: 2, from: dated},
 			{name: "id", width: 36, from: 150},
 		},
 		list: func(ctx context.Context, o *Options, before meshhook.ID, limit int) ([]row, error) {
