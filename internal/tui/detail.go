@@ -27,6 +27,7 @@ type detail struct {
 	content content
 	at      int             // the stop under the cursor
 	stops   []stop          // where the cursor can be
+	wanted  stop            // where it was put; zero while nobody has moved it
 	folds   map[string]bool // what was folded or unfolded by hand
 	styles  styles
 	view    viewport.Model
@@ -57,6 +58,14 @@ func (p *detail) show(c content, err error) {
 		p.content = c
 	}
 	p.draw()
+	// The stop may be the third now, and was the fourth; or it is back again.
+	for i, s := range p.stops {
+		if i != p.at && p.wanted.same(s) {
+			p.at = i
+			p.draw()
+			return
+		}
+	}
 }
 
 // layout fits the detail into a window.
@@ -78,8 +87,10 @@ func (p *detail) draw() {
 		d.faint("loading…")
 	}
 	p.stops = d.stops
-	if p.at >= len(p.stops) {
-		p.at = max(len(p.stops)-1, 0)
+	if n := len(p.stops); n > 0 && p.at >= n { // it was drawn without a cursor
+		p.at = n - 1
+		p.draw()
+		return
 	}
 	p.view.SetContent(strings.Join(d.lines, "\n"))
 	p.view.SetYOffset(p.view.YOffset)
@@ -109,7 +120,7 @@ func (p *detail) step(by int) {
 
 // goTo puts the cursor on a stop and brings it into sight.
 func (p *detail) goTo(at int) {
-	p.at = at
+	p.at, p.wanted = at, p.stops[at]
 	p.draw()
 	if line := p.stops[p.at].line; line < p.view.YOffset || line >= p.view.YOffset+p.view.Height {
 		p.view.SetYOffset(line - p.view.Height/3)

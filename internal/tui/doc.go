@@ -35,6 +35,9 @@ type stop struct {
 	open bool   // that is unfolded
 }
 
+// same tells whether two stops are about the same, wherever they stand.
+func (s stop) same(as stop) bool { return s.to == as.to && s.fold == as.fold }
+
 // stop writes a line at which the cursor can be. A cursor that is there shows by a
 // sign and by the background.
 func (d *doc) stop(s stop, write func()) {

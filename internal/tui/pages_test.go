@@ -129,6 +129,25 @@ func TestPages_DetailsMove(t *testing.T) {
 	}
 }
 
+// The cursor stays on its step when what stands above it changes, and comes back to it.
+func TestPages_CursorStays(t *testing.T) {
+	t.Parallel()
+	s := withHouse(t, 80, 40)
+	s.press("5 G enter left")
+	require.Contains(t, s.View(), "›▸ ⏸ post")
+	run := chatRun()
+	run.Steps = run.Steps[:1]
+	run.Webhook = ""
+	s.store.runs[run.ID] = run
+	moved := meshhook.Entry{Kind: meshhook.EntryRunQueued, RunID: ref(2)}
+	s.feedIn(moved)
+	require.Contains(t, s.View(), "›▸ ✓ shape")
+	run.Steps = chatRun().Steps
+	s.store.runs[run.ID] = run
+	s.feedIn(moved)
+	require.Contains(t, s.View(), "›▸ ⏸ post")
+}
+
 // The mouse: the bar, a row, the same row again, a link.
 func TestPages_Mouse(t *testing.T) {
 	t.Parallel()
