@@ -83,7 +83,8 @@ func (m *model) remark(text string) string {
 
 // filled adds empty lines below the rows of a list.
 func (m *model) filled(lines []string) []string {
-	return append(lines, make([]string, max(m.listHeight()-len(lines), 0))...)
+	lines = lines[:min(len(lines), m.listHeight())]
+	return append(lines, make([]string, m.listHeight()-len(lines))...)
 }
 
 // row draws one entry.
@@ -159,11 +160,13 @@ func (m *model) tableLine(p *page) string {
 		count += "+"
 	}
 	left := []part{{p.title, m.styles.title}, {" " + count, m.styles.faint}}
-	if !t.read {
+	if !t.read || t.err != nil && len(t.rows) == 0 {
 		left = left[:1]
 	}
 	right := m.filterPart(p, t.query, len(t.shown), len(t.rows), t.skipped)
 	switch {
+	case t.err != nil && len(t.rows) == 0:
+		right = part{"✗", m.styles.tones[tail.Bad]}
 	case t.err != nil:
 		right = part{"✗ " + whyNot(strings.ToLower(p.title), t.err), m.styles.tones[tail.Bad]}
 	case right.text == "" && t.load.busy && t.more && t.sel+t.height >= len(t.shown):
@@ -197,7 +200,12 @@ func (m *model) tableBody(t *table) []string {
 		lines = append(lines, "", m.remark("loading…"))
 	case len(t.rows) > 0:
 		lines = append(lines, "", m.remark("Nothing matches the filter; esc clears it."))
-	case t.err == nil:
+	case t.err != nil:
+		lines = append(lines, "")
+		for _, line := range paragraphs(whyNot(strings.ToLower(t.noun.title), t.err), m.width-2*margin) {
+			lines = append(lines, m.line([]part{{line, m.styles.tones[tail.Bad]}}, part{}))
+		}
+	default:
 		lines = append(lines, "")
 		for line := range strings.SplitSeq(t.noun.empty, "\n") {
 			lines = append(lines, m.remark(line))

@@ -182,6 +182,21 @@ func TestTable_Live(t *testing.T) {
 	require.NotContains(t, s.line(2), "✗", "what was missed is read when the connection stands again")
 }
 
+// Where nothing could be read, the whole reason stands in the place of rows.
+func TestTable_SaysWhyItIsEmpty(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, 60, 15)
+	s.store.err = fmt.Errorf("%s\x1b[31m end", strings.Repeat("a long reason ", 10))
+	s.press("4")
+	require.Equal(t, " Workflows"+strings.Repeat(" ", 48)+"✗", s.line(2))
+	require.Equal(t, " cannot load the workflows: a long reason a long reason a", s.line(5))
+	require.Contains(t, s.View(), `\x1b[31m end`)
+	s.store.err = fmt.Errorf("%s", strings.Repeat("a long reason ", 100))
+	s.clock = s.clock.Add(time.Second)
+	s.press("R")
+	require.Len(t, strings.Split(s.View(), "\n"), 15)
+}
+
 // Nothing there, and nothing read yet.
 func TestTable_Empty(t *testing.T) {
 	t.Parallel()
