@@ -15,6 +15,7 @@ import (
 // AlertFields are what can be set of an alert. A field that is left out, or null,
 // takes its default. It is exported because huma sees no other embedded one.
 type AlertFields struct {
+	Name           string               `json:"name,omitempty" doc:"What it is called, its own in the project; made of the workflow and the first condition when left out." example:"orders-failed"`
 	WorkflowID     string               `json:"workflow_id,omitempty" doc:"Id or name of the workflow whose runs are told of."`
 	AllWorkflows   *bool                `json:"all_workflows,omitempty" doc:"true, in the place of workflow_id, tells of the runs of every workflow."`
 	On             []meshhook.Condition `json:"on,omitempty" doc:"What is told of."`
@@ -38,7 +39,7 @@ type AlertFields struct {
 // fieldsOfAlert says an alert in the fields that make it, but for its workflow.
 func fieldsOfAlert(a meshhook.Alert) AlertFields {
 	f := AlertFields{
-		On: a.On, When: a.When, DelayThreshold: a.DelayThreshold, Throttle: a.Throttle, ThrottleKey: a.ThrottleKey, Quiet: a.Quiet, Expect: a.Expect,
+		Name: a.Name, On: a.On, When: a.When, DelayThreshold: a.DelayThreshold, Throttle: a.Throttle, ThrottleKey: a.ThrottleKey, Quiet: a.Quiet, Expect: a.Expect,
 		Preset: a.Preset, URL: a.URL, Headers: a.Headers, Payload: a.Payload, Signing: a.Signing, Timeout: a.Timeout, Description: a.Description, Enabled: &a.Enabled,
 	}
 	if a.Schedule != nil {
@@ -55,7 +56,12 @@ func (f AlertFields) apply(a *meshhook.Alert) (*alert.Program, error) {
 	if string(a.Payload) == "null" {
 		a.Payload = nil
 	}
-	a.Schedule = nil
+	if f.Name != "" {
+		if err := meshhook.CheckName("alert", f.Name); err != nil {
+			return nil, wrongAt("/name", err.Error())
+		}
+	}
+	a.Name, a.Schedule = f.Name, nil
 	if f.Retry != nil {
 		a.Schedule = f.Retry.Schedule
 	}
@@ -120,7 +126,7 @@ func listAlerts(ctx context.Context, c *call) (page[meshhook.AlertView], error) 
 
 // alertBody is what an alert is made from, or changed by.
 type alertBody struct {
-	ID *meshhook.ID `json:"id,omitempty" doc:"The alert to change, as a JSON merge patch does; a new one is made when left out."`
+	ID string `json:"id,omitempty" doc:"Id or name of the alert to change, as a JSON merge patch does; a new one is made when left out."`
 	AlertFields
 	SecretKey meshhook.Secret `json:"secret_key,omitzero" doc:"The secret that signs; generated and shown once when left out. For an alert that has one, the old one signs beside it for 24h."`
 }
@@ -140,8 +146,12 @@ func saveAlert(ctx context.Context, c *call, body *alertBody) (savedAlert, error
 		s.workflow = &w
 	}
 	var a meshhook.Alert
-	if body.ID != nil {
-		a, err = c.project.ChangeAlert(ctx, *body.ID, s.change)
+	if body.ID != "" {
+		id, missing := c.alertID(ctx, body.ID)
+		if missing != nil {
+			return savedAlert{}, missing
+		}
+		a, err = c.project.ChangeAlert(ctx, id, s.change)
 	} else if a, err = s.create(); err == nil {
 		c.status = http.StatusCreated
 		a, err = c.project.CreateAlert(ctx, a, s.secret)
@@ -286,9 +296,17 @@ func handOver(signing meshhook.Signing, secret meshhook.Secret, generated bool) 
 	return shown, public, err
 }
 
+// alertID is the id of the alert with this name or id.
+func (c *call) alertID(ctx context.Context, nameOrID string) (meshhook.ID, error) {
+	if !storable(nameOrID) {
+		return meshhook.ID{}, meshhook.Errorf(meshhook.CodeNotFound, "there is no alert of this name")
+	}
+	return c.project.AlertID(ctx, nameOrID)
+}
+
 // deleteAlert leaves the log of what it has sent.
 func deleteAlert(ctx context.Context, c *call) (deleted, error) {
-	id, err := c.id("alert")
+	id, err := c.alertID(ctx, c.name())
 	if err != nil {
 		return deleted{}, err
 	}
@@ -306,7 +324,7 @@ type alertRotated struct {
 // rotateAlertSecret lets the old secrets sign beside the new one for a while. An alert
 // that does not sign is a CodeConflict.
 func rotateAlertSecret(ctx context.Context, c *call, body *rotateBody) (answer alertRotated, err error) {
-	id, err := c.id("alert")
+	id, err := c.alertID(ctx, c.name())
 	if err != nil {
 		return answer, err
 	}

@@ -21,7 +21,7 @@ func listDeliveries(ctx context.Context, c *call) (p page[meshhook.Delivery], er
 		return p, err
 	}
 	f.Status = meshhook.DeliveryStatus(status)
-	if f.Alert, err = c.idOf("alert"); err != nil {
+	if f.Alert, err = c.ofAlert(ctx); err != nil {
 		return p, err
 	}
 	if f.Run, err = c.idOf("run"); err != nil {
@@ -39,6 +39,14 @@ func (c *call) idOf(name string) (id meshhook.ID, err error) {
 	}
 	if id, err = meshhook.ParseID(text); err != nil {
 		return id, malformed("%s=%s cannot be; it is an id", name, clip(text))
+	}
+	return id, nil
+}
+
+// ofAlert is the id of the alert that the parameter names; zero when it is not given.
+func (c *call) ofAlert(ctx context.Context) (id meshhook.ID, err error) {
+	if name := c.query.Get("alert"); name != "" {
+		return c.project.AlertID(ctx, name)
 	}
 	return id, nil
 }
@@ -62,7 +70,7 @@ func listAttempts(ctx context.Context, c *call) (p page[alert.AttemptView], err 
 		s.limit = min(s.limit, maxFull)
 	}
 	f.Limit = s.most()
-	if f.Alert, err = c.idOf("alert"); err != nil {
+	if f.Alert, err = c.ofAlert(ctx); err != nil {
 		return p, err
 	}
 	if f.Delivery, err = c.idOf("delivery"); err != nil {
@@ -139,7 +147,7 @@ func reportAlerts(ctx context.Context, c *call) (r meshhook.AlertReport, err err
 	}
 	var one *meshhook.ID
 	if c.query.Get("alert") != "" {
-		id, err := c.idOf("alert")
+		id, err := c.ofAlert(ctx)
 		if err != nil {
 			return r, err
 		}
@@ -154,7 +162,7 @@ func reportAlerts(ctx context.Context, c *call) (r meshhook.AlertReport, err err
 
 // testAlert sends a sample: of a stored alert, or of one that the body describes.
 func testAlert(ctx context.Context, c *call, body *alertBody) (t alert.Trial, err error) {
-	if body.ID != nil {
+	if body.ID != "" {
 		var given map[string]json.RawMessage
 		if err := json.Unmarshal(c.body, &given); err != nil {
 			return t, err
@@ -162,7 +170,11 @@ func testAlert(ctx context.Context, c *call, body *alertBody) (t alert.Trial, er
 		if len(given) > 1 {
 			return t, wrongAt("/id", "a stored alert is tried as it is; give its id alone, or leave it out")
 		}
-		return c.project.TestAlert(ctx, *body.ID)
+		id, err := c.alertID(ctx, body.ID)
+		if err != nil {
+			return t, err
+		}
+		return c.project.TestAlert(ctx, id)
 	}
 	name, _, err := body.about()
 	if err != nil {

@@ -89,9 +89,14 @@ func TestDeliveriesAreListedAndSentAgain(t *testing.T) {
 	for query, n := range map[string]int{"alert=" + id: 2, "run=" + run: 1, "alert=" + meshhook.NewID().String(): 0, "status=delivered": 0, "since=1h": 2} {
 		require.Len(t, deliveries(query), n, query)
 	}
-	for _, bad := range []string{"deliveries?alert=x", "deliveries?run=x", "deliveries?status=odd", "deliveries?limit=0", "log?alert=x", "log?delivery=x", "log?full=1", "log?cursor=x", "stats?alert=x", "stats?since=x"} {
+	for _, bad := range []string{"deliveries?run=x", "deliveries?status=odd", "deliveries?limit=0", "log?delivery=x", "log?full=1", "log?cursor=x", "stats?since=x"} {
 		h.refused(t, 400, meshhook.CodeMalformed, "GET", "/api/alerts/"+bad, "")
 	}
+	for _, missing := range []string{"deliveries?alert=x", "log?alert=x", "stats?alert=x"} {
+		h.refused(t, 404, meshhook.CodeNotFound, "GET", "/api/alerts/"+missing, "")
+	}
+	name := as[string](t, deliveries("alert=" + id)[0]["alert"])
+	require.Len(t, deliveries("alert="+name), 2)
 	dead := as[string](t, ids[0])
 	list, _ := h.list(t, "/api/alerts/log?delivery="+dead)
 	require.Len(t, list, 1)

@@ -23,7 +23,7 @@ const fullAlert = `{
 }`
 
 // shownAlert is what is shown of it, without what is its own.
-const shownAlert = `{
+const shownAlert = `{"name":"hello-failed",
 	"workflow": "hello", "on": ["failed", "delayed", "absent"], "when": ".run.attempt > 1", "delay_threshold": "30s", "throttle": "5m0s",
 	"throttle_key": ".workflow.name", "quiet_hours": {"from": "22:00", "to": "07:00", "zone": "Europe/Berlin"}, "expect": {"webhook": "stripe", "within": "6h0m0s"},
 	"preset": "slack", "url": "https://hooks.example.com/…", "headers": {"X-Key": "••••••", "X-Other": "••••••"}, "payload": "••••••", "signing": "hmac",
@@ -77,7 +77,7 @@ func TestAlertLifecycle(t *testing.T) {
 	require.Regexp(t, `^whsec_`, made["secret_key"])
 	require.Len(t, made["secrets"], 1)
 	require.Equal(t, h.hello.ID.String(), made["workflow_id"])
-	requireAlert(t, `{"workflow":"hello","on":["failed"],"preset":"generic","url":"https://example.com/…","signing":"v1","timeout":"10s","enabled":true}`, made)
+	requireAlert(t, `{"name":"hello-failed","workflow":"hello","on":["failed"],"preset":"generic","url":"https://example.com/…","signing":"v1","timeout":"10s","enabled":true}`, made)
 	id := as[string](t, made["id"])
 
 	// The secret is never shown again, nor the URL at all.
@@ -166,7 +166,7 @@ func TestEveryFieldOfAnAlertIsKept(t *testing.T) {
 	// null takes a setting away.
 	bare := h.want(t, 200, "POST", alerts, `{"id":"`+id+`","on":["failed"],"all_workflows":true,"when":null,"delay_threshold":null,"throttle":null,"throttle_key":null,
 		"quiet_hours":null,"expect":null,"preset":null,"url":"https://example.com","headers":null,"payload":null,"retry":null,"timeout":null,"description":null,"enabled":null}`)
-	requireAlert(t, `{"all_workflows":true,"on":["failed"],"preset":"generic","url":"https://example.com","signing":"hmac","timeout":"10s","enabled":true}`, bare)
+	requireAlert(t, `{"name":"hello-failed","all_workflows":true,"on":["failed"],"preset":"generic","url":"https://example.com","signing":"hmac","timeout":"10s","enabled":true}`, bare)
 	require.Nil(t, h.alert(t, id).Payload)
 	h.want(t, 201, "POST", alerts, `{"id":null,"workflow_id":null,"all_workflows":true,"on":["failed"],"url":"https://example.com","payload":null,"secret_key":null,"retry":null}`)
 	require.Equal(t, "hello", h.want(t, 200, "POST", alerts, `{"id":"`+id+`","workflow_id":"hello"}`)["workflow"])
@@ -256,8 +256,11 @@ func TestAnAlertThatCannotBe(t *testing.T) {
 		re := h.refused(t, 400, meshhook.CodeMalformed, "POST", alerts, body)
 		require.Equal(t, path, re.Error.Details[0].Path, body)
 	}
-	require.Equal(t, "/id: is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057",
-		h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{"id":"nonsense"}`).Error.Message)
+	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"id":"nonsense"}`)
+	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"id":"\u0000"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{`+whole+`,"name":"Not a name"}`)
+	h.refused(t, 409, meshhook.CodeConflict, "POST", alerts, `{`+whole+`,"name":"`+before.Name+`"}`)
+	h.refused(t, 422, meshhook.CodeInvalid, "POST", alerts, `{`+whole+`,"throttle":"soon"}`)
 	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"workflow_id":"nope","on":["failed"],"url":"https://example.com/"}`)
 	h.refused(t, 404, meshhook.CodeNotFound, "POST", alerts, `{"all_workflows":true,"on":["absent"],"url":"https://example.com/","expect":{"webhook":"nope","within":"1h"}}`)
 	require.Equal(t, before, h.alert(t, id), "nothing of it was stored")

@@ -52,7 +52,7 @@ var (
 		{name: "actor", kind: "string", help: "Only what this actor changed: cli:USER@HOST or token:NAME."},
 		{name: "action", kind: "string", help: "Only this action, like webhook.updated."},
 	}
-	ofAlert              = parameter{name: "alert", kind: "string", help: "Only what is of the alert with this id."}
+	ofAlert              = parameter{name: "alert", kind: "string", help: "Only what is of the alert with this name or id."}
 	deliveriesParameters = []parameter{
 		ofAlert,
 		{name: "status", kind: "string", help: "Only deliveries of this status.", words: words(meshhook.DeliveryStatuses())},
@@ -101,9 +101,9 @@ func (h *Handler) routes() []route {
 		{post, "/api/runs/{id}/retry", edit, "retryRun", "Go on with a failed or canceled run", nil, 0, taking(retryRun)},
 
 		{get, "/api/alerts/config", read, "listAlerts", "List the alerts, oldest first", paging, 0, many(listAlerts)},
-		{post, "/api/alerts/config", edit, "saveAlert", "Create an alert (201), or change the one with the id (200)", nil, 0, taking(saveAlert)},
+		{post, "/api/alerts/config", edit, "saveAlert", "Create an alert (201), or change the one with the id or name (200)", nil, 0, taking(saveAlert)},
 		{get, "/api/alerts/config/{id}", read, "listWorkflowAlerts", "List the alerts that tell of a workflow, by its id or name", paging, 0, many(listAlerts)},
-		{remove, "/api/alerts/config/{id}", edit, "deleteAlert", "Delete an alert; what it has sent stays in the log", nil, 0, one(deleteAlert)},
+		{remove, "/api/alerts/config/{id}", edit, "deleteAlert", "Delete an alert, by id or name; what it has sent stays in the log", nil, 0, one(deleteAlert)},
 		{post, "/api/alerts/config/{id}/rotate-secret", edit, "rotateAlertSecret", "Give an alert a new secret; the old one signs beside it for a while", nil, 0, taking(rotateAlertSecret)},
 		{post, "/api/alerts/test", edit, "testAlert", "Send a sample of an alert, stored or not, and see what comes of it", nil, 0, taking(testAlert)},
 		{get, "/api/alerts/deliveries", read, "listDeliveries", "List messages and what became of them, newest first", with(deliveriesParameters, since, paging), 0, many(listDeliveries)},

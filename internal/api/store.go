@@ -91,6 +91,8 @@ type Runs interface {
 // Alerts is the part of Project that is about alerts.
 type Alerts interface {
 	Alert(ctx context.Context, id meshhook.ID) (meshhook.Alert, error)
+	// AlertID is the id of the alert with this name; an id is that itself.
+	AlertID(ctx context.Context, nameOrID string) (meshhook.ID, error)
 	// Alerts lists all alerts, or those that tell of a workflow, by name or id.
 	Alerts(ctx context.Context, workflow string) ([]meshhook.Alert, error)
 	CreateAlert(ctx context.Context, a meshhook.Alert, secret meshhook.Secret) (meshhook.Alert, error)

@@ -56,8 +56,8 @@ func runAlertList(ctx context.Context, a *app, workflow string) error {
 		for i, alert := range list {
 			views[i] = alert.View()
 		}
-		return printList(a, views, []string{"id", "workflow", "on", "preset", "url", "enabled"}, func(t *table, v meshhook.AlertView) {
-			t.add(v.ID, about(v.Alert), conditionsText(v.On), v.Preset, v.URL, enabledText(v.Alert))
+		return printList(a, views, []string{"id", "name", "workflow", "on", "preset", "url", "enabled"}, func(t *table, v meshhook.AlertView) {
+			t.add(v.ID, v.Name, about(v.Alert), conditionsText(v.On), v.Preset, v.URL, enabledText(v.Alert))
 		})
 	})
 }
@@ -89,22 +89,24 @@ func enabledText(a meshhook.Alert) cell {
 // onAlert makes a command that does something to one alert.
 func onAlert(a *app, use, short, example string, run func(ctx context.Context, s *session, id meshhook.ID) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use + " ID", Short: short, Example: example,
-		Args:              exactly("ID"),
-		ValidArgsFunction: firstArg(a.names(alertIDs)),
+		Use: use + " NAME|ID", Short: short, Example: example,
+		Args:              exactly("NAME|ID"),
+		ValidArgsFunction: firstArg(a.names(alertNames)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
-			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error { return run(ctx, s, id) })
+			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error {
+				id, err := s.project.AlertID(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return run(ctx, s, id)
+			})
 		},
 	}
 }
 
 func newAlertShowCmd(a *app) *cobra.Command {
 	var reveal bool
-	cmd := onAlert(a, "show", "Show an alert", "  meshhook alerts show 01890a5d-ac96-774b-bcce-b302099a8057 --reveal",
+	cmd := onAlert(a, "show", "Show an alert", "  meshhook alerts show orders-failed --reveal",
 		func(ctx context.Context, s *session, id meshhook.ID) error { return a.showAlert(ctx, s, id, reveal) })
 	cmd.Long = "Show an alert. The URL behind its host, the values of headers and the payload may be\ncredentials; --reveal shows them. Secrets are never shown."
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "show URL, headers and payload as they are")
@@ -132,6 +134,7 @@ func (a *app) printAlert(v alertView) error {
 
 // alertFields are the lines that tell of an alert.
 func alertFields(f *fields, v alertView) {
+	f.add("name", v.Name)
 	f.add("id", v.ID)
 	f.add("secret", v.Secret)
 	f.add("public key", v.PublicKey)
@@ -190,14 +193,14 @@ func alertSecretText(s meshhook.AlertSecret) string {
 }
 
 func newAlertEnableCmd(a *app) *cobra.Command {
-	return onAlert(a, "enable", "Send an alert again that was disabled", "  meshhook alerts enable 01890a5d-ac96-774b-bcce-b302099a8057",
+	return onAlert(a, "enable", "Send an alert again that was disabled", "  meshhook alerts enable orders-failed",
 		func(ctx context.Context, s *session, id meshhook.ID) error {
 			return a.setAlertEnabled(ctx, s, id, true)
 		})
 }
 
 func newAlertDisableCmd(a *app) *cobra.Command {
-	return onAlert(a, "disable", "Send an alert no more; what happens meanwhile is not told later", "  meshhook alerts disable 01890a5d-ac96-774b-bcce-b302099a8057",
+	return onAlert(a, "disable", "Send an alert no more; what happens meanwhile is not told later", "  meshhook alerts disable orders-failed",
 		func(ctx context.Context, s *session, id meshhook.ID) error {
 			return a.setAlertEnabled(ctx, s, id, false)
 		})
@@ -215,21 +218,28 @@ func (a *app) setAlertEnabled(ctx context.Context, s *session, id meshhook.ID, e
 	if enabled {
 		did = "enabled"
 	}
-	a.note("alert %s %s", alert.ID, did)
+	a.note("alert %s %s", alert.Name, did)
 	return a.printForMachine(alert.View())
 }
 
 func newAlertDeleteCmd(a *app) *cobra.Command {
 	var yes bool
-	cmd := onAlert(a, "delete", "Delete an alert; what it has sent stays in the log", "  meshhook alerts delete 01890a5d-ac96-774b-bcce-b302099a8057 --yes",
+	cmd := onAlert(a, "delete", "Delete an alert; what it has sent stays in the log", "  meshhook alerts delete orders-failed --yes",
 		func(ctx context.Context, s *session, id meshhook.ID) error { return a.deleteAlert(ctx, s, id, yes) })
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
 
 func (a *app) deleteAlert(ctx context.Context, s *session, id meshhook.ID, yes bool) error {
+	name := id.String()
+	// Its name is read without a key: one that cannot be opened is to be got rid of, too.
+	if list, err := s.project.ClosedAlerts(ctx); err != nil {
+		return err
+	} else if i := slices.IndexFunc(list, func(a meshhook.Alert) bool { return a.ID == id }); i >= 0 {
+		name = list[i].Name
+	}
 	if !yes {
-		sure, err := a.confirm(ctx, "Delete the alert "+id.String()+" and its secrets?")
+		sure, err := a.confirm(ctx, "Delete the alert "+name+" and its secrets?")
 		if err != nil {
 			return err
 		}
@@ -241,6 +251,6 @@ func (a *app) deleteAlert(ctx context.Context, s *session, id meshhook.ID, yes b
 	if err := s.project.DeleteAlert(ctx, id); err != nil {
 		return err
 	}
-	a.note("alert %s deleted", id)
+	a.note("alert %s deleted", name)
 	return a.printForMachine(removed{id.String(), true})
 }

@@ -17,7 +17,7 @@ func newAlertCreateCmd(a *app) *cobra.Command {
 		Long: `Create an alert: where something that --on names happens to a run, a message is sent
 to the URL, until it arrives. It is signed by a secret that is generated and shown once.`,
 		Example: `  meshhook alerts create --workflow orders --on failed,delayed --delay-threshold 5m --url https://example.com/alerts
-  meshhook alerts create --all-workflows --on failed,recovered --preset slack --url '{{ .secrets.slack_url }}' --throttle 5m
+  meshhook alerts create --name team --all-workflows --on failed,recovered --preset slack --url '{{ .secrets.slack_url }}' --throttle 5m
   meshhook alerts create --all-workflows --on absent --expect stripe --within 6h --preset ntfy --url https://ntfy.sh/our-topic`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAlertCreate(cmd.Context(), a, o) },

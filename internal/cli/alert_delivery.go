@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -32,12 +33,12 @@ func newAlertDeliveriesCmd(a *app) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	addChoice(cmd, &o.status, "status", "only deliveries of this status", meshhook.DeliveryStatuses())
-	flags.StringVar(&o.alert, "alert", "", "only deliveries of the alert with this `id`")
+	flags.StringVar(&o.alert, "alert", "", "only deliveries of the alert with this `name` or id")
 	flags.StringVar(&o.run, "run", "", "only deliveries about the run with this `id`")
 	addMoment(flags, &o.since, "since", "only deliveries since then")
 	flags.StringVar(&o.cursor, "cursor", "", "only deliveries older than the one with this `id`: the next page")
 	addLimit(cmd, &o.limit)
-	completeFlag(cmd, "alert", a.names(alertIDs))
+	completeFlag(cmd, "alert", a.names(alertNames))
 	return cmd
 }
 
@@ -49,7 +50,7 @@ func (o *alertDeliveriesOptions) filter() (f meshhook.DeliveryFilter, err error)
 	for _, id := range []struct {
 		text string
 		to   *meshhook.ID
-	}{{o.alert, &f.Alert}, {o.run, &f.Run}, {o.cursor, &f.Before}} {
+	}{{o.run, &f.Run}, {o.cursor, &f.Before}} {
 		if id.text == "" {
 			continue
 		}
@@ -66,6 +67,11 @@ func runAlertDeliveries(ctx context.Context, a *app, o *alertDeliveriesOptions) 
 		return err
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		if o.alert != "" {
+			if filter.Alert, err = s.project.AlertID(ctx, o.alert); err != nil {
+				return err
+			}
+		}
 		list, err := s.project.Deliveries(ctx, filter)
 		if err != nil {
 			return err
@@ -78,7 +84,7 @@ func runAlertDeliveries(ctx context.Context, a *app, o *alertDeliveriesOptions) 
 		}
 		columns := []string{"id", "created", "type", "workflow", "status", "reason", "attempts", "next", "alert"}
 		err = printList(a, list, columns, func(t *table, d meshhook.Delivery) {
-			t.add(d.ID, d.CreatedAt, deliveryType(d), d.Workflow, deliveryState(d.Status), d.Reason, d.Attempt, d.NextAt, d.AlertID)
+			t.add(d.ID, d.CreatedAt, deliveryType(d), d.Workflow, deliveryState(d.Status), d.Reason, d.Attempt, d.NextAt, cmp.Or(d.Alert, d.AlertID.String()))
 		})
 		if people := a.output == "" || a.output == "table"; people && err == nil && len(list) == o.limit {
 			a.note("there may be more: --cursor %s", list[len(list)-1].ID)
@@ -114,12 +120,12 @@ type alertLogOptions struct {
 func newAlertLogCmd(a *app) *cobra.Command {
 	o := &alertLogOptions{}
 	cmd := &cobra.Command{
-		Use: "log [ALERT_ID|DELIVERY_ID]", Short: "List every attempt to send a message, newest first",
+		Use: "log [ALERT|DELIVERY_ID]", Short: "List every attempt to send a message, newest first",
 		Long: `List every attempt to send a message, newest first: of all alerts, of one, or of one
 delivery. --full shows what was sent and answered. Of URLs only the host is shown, and no
 value of a header of your own; --reveal shows all of it.`,
-		Example: "  meshhook alerts log --since 1h\n  meshhook alerts log 01890a5d-ac96-774b-bcce-b302099a8057 --full",
-		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertIDs)),
+		Example: "  meshhook alerts log --since 1h\n  meshhook alerts log orders-failed --full",
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertNames)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.id = args[0]
@@ -140,14 +146,12 @@ func runAlertLog(ctx context.Context, a *app, o *alertLogOptions) error {
 	if err := checkLimit(o.limit); err != nil {
 		return err
 	}
-	if o.id != "" {
-		id, err := parseID(o.id)
-		if err != nil {
-			return err
+	return a.inProject(ctx, func(ctx context.Context, s *session) (err error) {
+		if o.id != "" {
+			if filter.Alert, err = s.project.AlertID(ctx, o.id); err != nil {
+				return err
+			}
 		}
-		filter.Alert = id
-	}
-	return a.inProject(ctx, func(ctx context.Context, s *session) error {
 		of, err := ofDelivery(ctx, s, &filter)
 		if err != nil {
 			return err

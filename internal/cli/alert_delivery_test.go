@@ -35,7 +35,7 @@ func TestAnAlertIsTried(t *testing.T) {
 	require.Equal(t, 1, u.runs("alerts test --payload missing.json --url "+receiver.URL).code)
 	require.Equal(t, 1, u.runs("alerts test --secret short --url "+receiver.URL).code)
 	require.Equal(t, 2, u.runs("alerts test --header X --url "+receiver.URL).code)
-	require.Equal(t, 2, u.runs("alerts test nonsense").code)
+	require.Equal(t, 3, u.runs("alerts test nonsense").code)
 
 	// Where no message can be made, that is said.
 	u.must("alerts update " + id + " --url {{.secrets.nope}}")
@@ -57,11 +57,12 @@ func TestAnAlertIsTried(t *testing.T) {
 	require.Contains(t, u.runs("alerts deliveries --limit 1").err, "there may be more: --cursor "+dead)
 	require.NotContains(t, u.must("alerts deliveries --cursor "+dead), dead)
 	require.Contains(t, u.runs("alerts deliveries --alert "+meshhook.NewID().String()).err, "hint: no alert")
-	for _, bad := range []string{"--alert x", "--run x", "--cursor x", "--limit 0", "--status odd", "--since soon"} {
+	for _, bad := range []string{"--run x", "--cursor x", "--limit 0", "--status odd", "--since soon"} {
 		require.Equal(t, 2, u.runs("alerts deliveries "+bad).code, bad)
 	}
 	require.Equal(t, 2, u.runs("alerts log --limit 0").code)
-	require.Equal(t, 2, u.runs("alerts stats nonsense").code)
+	require.Equal(t, 3, u.runs("alerts deliveries --alert nonsense").code)
+	require.Equal(t, 3, u.runs("alerts stats nonsense").code)
 	require.Equal(t, 2, u.runs("alerts redeliver nonsense").code)
 	require.Equal(t, 2, u.runs("alerts redeliver "+dead+" --since 1h").code)
 

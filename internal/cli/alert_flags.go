@@ -18,6 +18,7 @@ import (
 
 // alertFlags are what 'alerts create' and 'alerts update' have in common.
 type alertFlags struct {
+	name        string
 	workflow    string
 	all         bool
 	on          conditionsFlag
@@ -43,6 +44,7 @@ type alertFlags struct {
 
 func (f *alertFlags) register(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
+	flags.StringVar(&f.name, "name", "", "what the alert is called; made of the workflow and the first condition when left out")
 	flags.StringVar(&f.workflow, "workflow", "", "`name` of the workflow whose runs are told of")
 	flags.BoolVar(&f.all, "all-workflows", false, "tell of the runs of every workflow")
 	flags.Var(&f.on, "on", "what is told of, with commas between: "+orList(conditionNames()))
@@ -96,6 +98,11 @@ func (f *alertFlags) readFiles(a *app) (err error) {
 // apply puts what the flags and their files say over an alert, but for its workflow.
 // What was not given stays; an empty value takes a setting away.
 func (f *alertFlags) apply(a *app, to *meshhook.Alert) error {
+	if a.flags.Changed("name") {
+		if err := meshhook.CheckName("alert", f.name); err != nil {
+			return err
+		}
+	}
 	headers, err := f.headerMap()
 	if err != nil {
 		return err
@@ -104,6 +111,7 @@ func (f *alertFlags) apply(a *app, to *meshhook.Alert) error {
 		flag string
 		do   func()
 	}{
+		{"name", func() { to.Name = f.name }},
 		{"on", func() { to.On = f.on.list }},
 		{"when", func() { to.When = f.when }},
 		{"delay-threshold", func() { to.DelayThreshold = f.delay.Duration }},

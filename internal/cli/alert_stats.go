@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,37 +17,36 @@ import (
 func newAlertStatsCmd(a *app) *cobra.Command {
 	var since moment
 	cmd := &cobra.Command{
-		Use: "stats [ID]", Short: "Show how surely and how fast messages are delivered",
+		Use: "stats [NAME|ID]", Short: "Show how surely and how fast messages are delivered",
 		Long: `Show how surely and how fast messages are delivered, of each alert and of all together:
 the share that is delivered, against the promised 99.99 %, and how long it took from the
 commit of what they tell of until they left, against the promised 500 ms, and until they
 were taken. Messages that wait for quiet hours wait here, too; samples do not count.`,
-		Example: "  meshhook alerts stats --since 168h\n  meshhook alerts stats 01890a5d-ac96-774b-bcce-b302099a8057",
-		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertIDs)),
+		Example: "  meshhook alerts stats --since 168h\n  meshhook alerts stats orders-failed",
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertNames)),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			var id *meshhook.ID
-			if len(args) > 0 {
-				read, err := parseID(args[0])
-				if err != nil {
-					return err
-				}
-				id = &read
-			}
 			if since.at.IsZero() {
 				since.at = time.Now().Add(-24 * time.Hour)
 			}
-			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error { return runAlertStats(ctx, a, s, id, since.at) })
+			return a.inProject(cmd.Context(), func(ctx context.Context, s *session) error { return runAlertStats(ctx, a, s, args, since.at) })
 		},
 	}
 	addMoment(cmd.Flags(), &since, "since", "count what was made since then, 24h when left out")
 	return cmd
 }
 
-func runAlertStats(ctx context.Context, a *app, s *session, id *meshhook.ID, since time.Time) error {
-	if id != nil {
-		if _, err := s.project.Alert(ctx, *id); err != nil {
+// runAlertStats shows one alert, or all where args names none.
+func runAlertStats(ctx context.Context, a *app, s *session, args []string, since time.Time) error {
+	var id *meshhook.ID
+	if len(args) > 0 {
+		one, err := s.project.AlertID(ctx, args[0])
+		if err != nil {
 			return err
 		}
+		if _, err := s.project.Alert(ctx, one); err != nil {
+			return err
+		}
+		id = &one
 	}
 	all, each, err := s.project.AlertStats(ctx, since)
 	if err != nil {
@@ -60,7 +60,7 @@ func runAlertStats(ctx context.Context, a *app, s *session, id *meshhook.ID, sin
 		for _, s := range append(report.Alerts, report.All) {
 			name := "(all)"
 			if s.AlertID != nil {
-				name = s.AlertID.String()
+				name = cmp.Or(s.Alert, s.AlertID.String())
 			}
 			t.add(name, s.Counts[meshhook.DeliveryDelivered], s.Counts[meshhook.DeliveryPending], s.Counts[meshhook.DeliveryExhausted],
 				s.Counts[meshhook.DeliveryDiscarded], s.Attempts, s.Again, shareText(s.Delivered),

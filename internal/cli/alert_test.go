@@ -135,12 +135,12 @@ func TestAlertsOnATerminal(t *testing.T) {
 	u.must("alerts create --all-workflows --on failed --url https://example.com")
 	id, _, _ := strings.Cut(u.must("alerts list"), "\t")
 	u.terminal = true
-	require.Contains(t, u.must("alerts list"), "WORKFLOW  ON      PRESET   URL                  ENABLED\n"+id+"  (all)     failed")
-	question := "Delete the alert " + id + " and its secrets? [y/N] "
+	require.Contains(t, u.must("alerts list"), "NAME        WORKFLOW  ON      PRESET   URL                  ENABLED\n"+id+"  all-failed  (all)     failed")
+	question := "Delete the alert all-failed and its secrets? [y/N] "
 	u.in = "\n"
 	require.Equal(t, result{1, "", question + "nothing was deleted\n"}, u.runs("alerts delete "+id))
 	u.in = "y\n"
-	require.Equal(t, result{0, "", question + "alert " + id + " deleted\n"}, u.runs("alerts delete "+id))
+	require.Equal(t, result{0, "", question + "alert all-failed deleted\n"}, u.runs("alerts delete "+id))
 	require.Equal(t, cell{"no (gone)", tail.Warn}, enabledText(meshhook.Alert{DisabledReason: "gone"}))
 	require.Equal(t, "Hello", payloadText(json.RawMessage(`"Hello"`)))
 	require.Equal(t, `{"a":1}`, payloadText(json.RawMessage(`{"a": 1}`)))
@@ -155,7 +155,7 @@ func TestRotatingWhatDoesNotSign(t *testing.T) {
 	require.Equal(t, 4, r.code)
 	require.Contains(t, r.err, "does not sign its messages")
 	require.Equal(t, 3, u.runs("alerts rotate-secret "+meshhook.NewID().String()).code)
-	require.Equal(t, 2, u.runs("alerts update nonsense --on failed").code)
+	require.Equal(t, 3, u.runs("alerts update nonsense --on failed").code)
 	// With the way of signing, its secret is given, too.
 	require.Equal(t, 1, u.runs("alerts update "+id+" --signing v1 --secret short").code)
 	require.NotContains(t, u.must("alerts update "+id+" --signing hmac --secret hush-hush-hush-hush"), "hush")

@@ -27,16 +27,16 @@ type alertTestOptions struct {
 func newAlertTestCmd(a *app) *cobra.Command {
 	o := &alertTestOptions{}
 	cmd := &cobra.Command{
-		Use: "test ID | --url URL …", Short: "Send a sample now, and show the request and the answer",
+		Use: "test NAME|ID | --url URL …", Short: "Send a sample now, and show the request and the answer",
 		Long: `Send a sample, marked as one, and show what was sent and answered, how long that took,
 and whether the signature is right. It exits with 1 unless the sample was taken.
 
-With an ID the daemon sends it as every message, or, where none serves, this command; the
+With a NAME or ID the daemon sends it as every message, or, where none serves, this command; the
 log has it. With --url and the other flags of 'alerts create', the command tries an alert
 that is not there yet, from here, and nothing of it is stored.`,
-		Example: `  meshhook alerts test 01890a5d-ac96-774b-bcce-b302099a8057
+		Example: `  meshhook alerts test orders-failed
   meshhook alerts test --preset slack --url '{{ .secrets.slack_url }}'`,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertIDs)),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: firstArg(a.names(alertNames)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.id = args[0]
@@ -57,11 +57,11 @@ func runAlertTest(ctx context.Context, a *app, o *alertTestOptions) error {
 	if o.id == "" {
 		return o.tryUnstored(ctx, a)
 	}
-	id, err := parseID(o.id)
-	if err != nil {
-		return err
-	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		id, err := s.project.AlertID(ctx, o.id)
+		if err != nil {
+			return err
+		}
 		return a.try(s, o.reveal, func(t daemon.Trials) (alert.Trial, error) { return t.Stored(ctx, id) })
 	})
 }
@@ -71,9 +71,9 @@ func (o *alertTestOptions) check(a *app) error {
 	described := slices.ContainsFunc(o.describing, a.flags.Changed)
 	switch {
 	case o.id != "" && described:
-		return usageError("a stored alert is tried as it is; leave the flags out, or the ID")
+		return usageError("a stored alert is tried as it is; leave the flags out, or the alert")
 	case o.id == "" && o.url == "":
-		return usageError("say what to try: the ID of an alert, or --url and the flags of 'meshhook alerts create'")
+		return usageError("say what to try: the name or ID of an alert, or --url and the flags of 'meshhook alerts create'")
 	}
 	return nil
 }

@@ -13,30 +13,26 @@ import (
 func newAlertUpdateCmd(a *app) *cobra.Command {
 	o := &alertFlags{}
 	cmd := &cobra.Command{
-		Use: "update ID", Short: "Change an alert",
+		Use: "update NAME|ID", Short: "Change an alert",
 		Long: `Change what the flags say of an alert. An empty value takes a setting away: --when ''.
 Headers and conditions are given whole. Another --signing has a secret of its own, and
 the old ones go; to replace a secret, use 'meshhook alerts rotate-secret'.`,
-		Example: `  meshhook alerts update 01890a5d-ac96-774b-bcce-b302099a8057 --on failed,canceled
-  meshhook alerts update 01890a5d-ac96-774b-bcce-b302099a8057 --quiet-hours ''`,
-		Args:              exactly("ID"),
-		ValidArgsFunction: firstArg(a.names(alertIDs)),
+		Example: `  meshhook alerts update orders-failed --on failed,canceled
+  meshhook alerts update orders-failed --quiet-hours ''`,
+		Args:              exactly("NAME|ID"),
+		ValidArgsFunction: firstArg(a.names(alertNames)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
 			if !changesAnything(cmd) {
 				return usageError("nothing to change; say what with flags, like --on failed")
 			}
-			return runAlertUpdate(cmd.Context(), a, o, id)
+			return runAlertUpdate(cmd.Context(), a, o, args[0])
 		},
 	}
 	o.register(a, cmd)
 	return cmd
 }
 
-func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, id meshhook.ID) error {
+func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, name string) error {
 	if o.all && o.workflow != "" {
 		return usageError("--workflow and --all-workflows contradict each other; give one of them")
 	}
@@ -44,12 +40,16 @@ func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, id meshhook.ID) 
 		return usageError("an alert tells of some workflow's runs; for those of all give --all-workflows")
 	}
 	if o.secret.given(a) > 0 && !a.flags.Changed("signing") {
-		return usageError("a secret is replaced by 'meshhook alerts rotate-secret %s'", id)
+		return usageError("a secret is replaced by 'meshhook alerts rotate-secret %s'", name)
 	}
 	if err := o.readFiles(a); err != nil {
 		return err
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
+		id, err := s.project.AlertID(ctx, name)
+		if err != nil {
+			return err
+		}
 		var assigned meshhook.Alert
 		if err := o.assign(ctx, s, &assigned); err != nil {
 			return err
@@ -90,8 +90,8 @@ type alertRotateOptions struct {
 func newAlertRotateCmd(a *app) *cobra.Command {
 	o := &alertRotateOptions{grace: meshhook.Duration(meshhook.DefaultGrace)}
 	cmd := onAlert(a, "rotate-secret", "Give an alert a new secret; the old one signs beside it for a while",
-		"  meshhook alerts rotate-secret 01890a5d-ac96-774b-bcce-b302099a8057\n"+
-			"  meshhook alerts rotate-secret 01890a5d-ac96-774b-bcce-b302099a8057 --secret-env ALERT_SECRET --grace 1h",
+		"  meshhook alerts rotate-secret orders-failed\n"+
+			"  meshhook alerts rotate-secret orders-failed --secret-env ALERT_SECRET --grace 1h",
 		func(ctx context.Context, s *session, id meshhook.ID) error { return a.rotateAlert(ctx, s, id, o) })
 	addSecretFlags(cmd, &o.secret, "secret", "the new secret")
 	addDuration(cmd.Flags(), &o.grace, "grace", "how long the old secrets sign beside it, a `duration`")
@@ -113,7 +113,7 @@ func (a *app) rotateAlert(ctx context.Context, s *session, id meshhook.ID, o *al
 		return err
 	}
 	if current.Signing == meshhook.SigningNone {
-		return noSigning(id)
+		return noSigning(current.Name)
 	}
 	secret, generated, err := o.secret.forSigning(a, current.Signing)
 	if err != nil {
@@ -135,6 +135,6 @@ func (a *app) rotateAlert(ctx context.Context, s *session, id meshhook.ID, o *al
 }
 
 // noSigning says that an alert has no secret to be replaced.
-func noSigning(id meshhook.ID) error {
-	return meshhook.Errorf(meshhook.CodeConflict, "the alert does not sign its messages; change that with 'meshhook alerts update %s --signing v1'", id)
+func noSigning(name string) error {
+	return meshhook.Errorf(meshhook.CodeConflict, "the alert does not sign its messages; change that with 'meshhook alerts update %s --signing v1'", name)
 }

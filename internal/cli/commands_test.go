@@ -48,7 +48,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"verify-algorithm verify-audience verify-claim verify-encoding verify-header verify-id-header verify-issuer verify-jwks-url verify-prefix " +
 		"verify-query verify-secret-encoding verify-template verify-timestamp-format verify-timestamp-header workflow"
 	const secret = "secret secret-env secret-file secret-stdin"
-	const alert = "all-workflows delay-threshold description expect header on payload preset quiet-hours schedule signing throttle throttle-key timeout url when within workflow " + secret
+	const alert = "name all-workflows delay-threshold description expect header on payload preset quiet-hours schedule signing throttle throttle-key timeout url when within workflow " + secret
 	want := map[string]string{
 		"alerts": "", "alerts create": alert, "alerts list": "workflow", "alerts show": "reveal", "alerts update": alert, "alerts delete": "yes",
 		"alerts enable": "", "alerts disable": "", "alerts rotate-secret": "grace " + secret,

@@ -109,13 +109,13 @@ func secretNames(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) 
 	return names, err
 }
 
-func alertIDs(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) ([]string, error) {
+func alertNames(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) ([]string, error) {
 	list, err := project.ClosedAlerts(ctx)
-	ids := make([]string, len(list))
+	names := make([]string, len(list))
 	for i, alert := range list {
-		ids[i] = alert.ID.String() + "\t" + about(alert) + " " + conditionsText(alert.On)
+		names[i] = alert.Name + "\t" + about(alert) + " " + conditionsText(alert.On)
 	}
-	return ids, err
+	return names, err
 }
 
 func projectNames(ctx context.Context, db *postgres.DB, _ *postgres.Tenant) ([]string, error) {
@@ -140,7 +140,7 @@ func newCompletionCmd() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script that completes commands in a shell",
 		Long: `Print the script that completes commands in a shell. Names of webhooks,
-workflows, secrets and projects, and ids of alerts, are completed from the database. In bash, that
+workflows, alerts, secrets and projects are completed from the database. In bash, that
 needs the package bash-completion.`,
 		Example: `  source <(meshhook completion bash)
   meshhook completion zsh > "${fpath[1]}/_meshhook"

@@ -140,7 +140,7 @@ func (d *screenActions) RotateAlert(ctx context.Context, id meshhook.ID) (n tui.
 	}
 	secret := alert.NewSecret(current.Signing)
 	if secret.IsZero() {
-		return n, noSigning(id)
+		return n, noSigning(current.Name)
 	}
 	if err := d.s.project.RotateAlertSecret(ctx, id, secret, meshhook.DefaultGrace); err != nil {
 		return n, err

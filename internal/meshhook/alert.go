@@ -71,6 +71,8 @@ func Signings() []Signing { return []Signing{SigningV1, SigningV1a, SigningHMAC,
 type Alert struct {
 	ID        ID `json:"id"`
 	ProjectID ID `json:"-"`
+	// Name is its own in the project; see CheckName.
+	Name string `json:"name"`
 	// WorkflowID and Workflow are the one whose runs are told of; nil and "" for all
 	// workflows of the project.
 	WorkflowID *ID         `json:"workflow_id,omitempty"`
@@ -106,6 +108,23 @@ type Alert struct {
 	DisabledReason string    `json:"disabled_reason,omitempty"`
 	CreatedAt      time.Time `json:"created_at"`
 	UpdatedAt      time.Time `json:"updated_at"`
+}
+
+// alertNameRoom is how much of a workflow's name an alert's takes over, in bytes, so that
+// the condition and a number have room behind it.
+const alertNameRoom = 40
+
+// DefaultName is what an alert is called that nobody named: by its workflow, or all, and
+// the first condition. One that is taken gets a number behind it.
+func (a Alert) DefaultName() string {
+	subject, condition := "all", ""
+	if a.Workflow != "" {
+		subject = a.Workflow[:min(len(a.Workflow), alertNameRoom)]
+	}
+	if len(a.On) > 0 {
+		condition = "-" + string(a.On[0])
+	}
+	return subject + condition
 }
 
 // QuietHours is a time of day in which messages wait for its end.

@@ -59,13 +59,15 @@ const (
 // Delivery is one alert to be sent to one URL.
 type Delivery struct {
 	// ID is the webhook-id of the message, the same on every attempt.
-	ID        ID             `json:"id"`
-	ProjectID ID             `json:"-"`
-	AlertID   ID             `json:"alert_id"`
-	Type      AlertType      `json:"type"`
-	Status    DeliveryStatus `json:"status"`
-	Reason    DeliveryReason `json:"reason,omitempty"`
-	RunID     *ID            `json:"run_id,omitempty"`
+	ID        ID `json:"id"`
+	ProjectID ID `json:"-"`
+	AlertID   ID `json:"alert_id"`
+	// Alert is the alert's name; "" when it is gone, or nobody asked.
+	Alert  string         `json:"alert,omitempty"`
+	Type   AlertType      `json:"type"`
+	Status DeliveryStatus `json:"status"`
+	Reason DeliveryReason `json:"reason,omitempty"`
+	RunID  *ID            `json:"run_id,omitempty"`
 	// RunAttempt is which attempt of the run it tells of; 0 without a run.
 	RunAttempt int    `json:"run_attempt,omitempty"`
 	WorkflowID *ID    `json:"-"`
@@ -228,6 +230,8 @@ type AttemptFilter struct {
 // AlertStats is how alerts were delivered over a window, all together or of one alert.
 type AlertStats struct {
 	AlertID *ID `json:"alert_id,omitempty"`
+	// Alert is its name; "" when it is gone.
+	Alert string `json:"alert,omitempty"`
 	// Counts are deliveries by status.
 	Counts map[DeliveryStatus]int64 `json:"deliveries"`
 	// Attempts are HTTP tries, Again those beyond each delivery's first.

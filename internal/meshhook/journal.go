@@ -70,6 +70,8 @@ type Entry struct {
 	// AlertID and DeliveryID are those of an entry about an alert.
 	AlertID    *ID `json:"alert_id,omitempty"`
 	DeliveryID *ID `json:"delivery_id,omitempty"`
+	// Alert is the name of that alert; "" when it is gone. It is read and never stored.
+	Alert string `json:"alert,omitempty"`
 	// Status is the state that the event, run, step or circuit is in now.
 	Status string `json:"status,omitempty"`
 	// Code is the reason of a rejection or failure, or what a run waits for, from a closed set.

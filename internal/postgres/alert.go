@@ -13,9 +13,14 @@ import (
 // names. Foreign keys see every project's rows, and say less.
 func (t *Tenant) writeAlert(ctx context.Context, tx pgx.Tx, a meshhook.Alert, statement string) error {
 	if a.WorkflowID != nil {
-		if _, err := t.workflow(ctx, tx, a.WorkflowID.String(), "FOR SHARE"); err != nil {
+		w, err := t.workflow(ctx, tx, a.WorkflowID.String(), "FOR SHARE")
+		if err != nil {
 			return err
 		}
+		a.Workflow = w.Name
+	}
+	if err := t.nameAlert(ctx, tx, &a); err != nil {
+		return err
 	}
 	var expected *meshhook.ID
 	if a.Expect != nil {
@@ -34,14 +39,15 @@ func (t *Tenant) writeAlert(ctx context.Context, tx pgx.Tx, a meshhook.Alert, st
 }
 
 // CreateAlert stores a new alert, which must have been checked, and the secret by
-// which it signs (zero for none). Errors: CodeNotFound for a workflow or an expected
-// webhook that is not there.
+// which it signs (zero for none). One without a name gets its DefaultName, with a number
+// behind it where that is taken. Errors: CodeNotFound for a workflow or an expected
+// webhook that is not there, CodeConflict for a name that is taken.
 func (t *Tenant) CreateAlert(ctx context.Context, a meshhook.Alert, secret meshhook.Secret) (meshhook.Alert, error) {
 	err := t.changeAlerts(ctx, "creating the alert", func(tx pgx.Tx) error {
 		err := t.writeAlert(ctx, tx, a, `
 			INSERT INTO alert_configs (id, project_id, workflow_id, conditions, condition, delay_threshold_ms, throttle_ms, throttle_key, quiet,
-			       expect_endpoint_id, expect_within_ms, preset, url, headers, payload, signing, schedule_ms, timeout_ms, description, enabled, disabled_reason)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`)
+			       expect_endpoint_id, expect_within_ms, preset, url, headers, payload, signing, schedule_ms, timeout_ms, description, enabled, disabled_reason, name)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`)
 		if err != nil {
 			return err
 		}
@@ -88,7 +94,7 @@ func (t *Tenant) ChangeAlert(ctx context.Context, id meshhook.ID, change func(a 
 			UPDATE alert_configs
 			   SET workflow_id = $3, conditions = $4, condition = $5, delay_threshold_ms = $6, throttle_ms = $7, throttle_key = $8, quiet = $9,
 			       expect_endpoint_id = $10, expect_within_ms = $11, expect_seen_at = CASE WHEN expect_endpoint_id = $10 THEN expect_seen_at END, preset = $12, url = $13, headers = $14, payload = $15, signing = $16,
-			       schedule_ms = $17, timeout_ms = $18, description = $19, enabled = $20, disabled_reason = $21, updated_at = now()
+			       schedule_ms = $17, timeout_ms = $18, description = $19, enabled = $20, disabled_reason = $21, name = $22, updated_at = now()
 			 WHERE id = $1 AND project_id = $2`); err != nil {
 			return err
 		}
@@ -241,7 +247,7 @@ func (t *Tenant) sealedAlert(ctx context.Context, tx pgx.Tx, id meshhook.ID, loc
 	}
 	a, err := pgx.CollectExactlyOneRow(rows, scanAlert)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = meshhook.Errorf(meshhook.CodeNotFound, "there is no alert %s; 'meshhook alerts list' shows those there are", id)
+		err = noAlert(id.String())
 	}
 	return a, err
 }

@@ -12,7 +12,7 @@ import (
 const (
 	alertFields = `a.id, a.project_id, a.workflow_id, coalesce(w.name, ''), a.conditions, a.condition, coalesce(a.delay_threshold_ms, 0), a.throttle_ms, a.throttle_key,
 	a.quiet, e.url_path, coalesce(a.expect_within_ms, 0), a.preset, a.url, a.headers, a.payload, a.signing, a.schedule_ms, a.timeout_ms, a.description,
-	a.enabled, a.disabled_reason, a.created_at, a.updated_at`
+	a.enabled, a.disabled_reason, a.created_at, a.updated_at, a.name`
 	alertTables = `alert_configs a LEFT JOIN workflows w ON w.id = a.workflow_id LEFT JOIN webhook_endpoints e ON e.id = a.expect_endpoint_id`
 )
 
@@ -29,7 +29,7 @@ func scanAlert(row pgx.CollectableRow) (a sealedAlert, err error) {
 	var schedule []int64
 	err = row.Scan(&a.ID, &a.ProjectID, &a.WorkflowID, &a.Workflow, &a.On, &a.When, &delay, &throttle, &a.ThrottleKey,
 		&a.Quiet, &expected, &within, &a.Preset, &a.url, &a.headers, &a.payload, &a.Signing, &schedule, &timeout, &a.Description,
-		&a.Enabled, &a.DisabledReason, &a.CreatedAt, &a.UpdatedAt)
+		&a.Enabled, &a.DisabledReason, &a.CreatedAt, &a.UpdatedAt, &a.Name)
 	if err != nil {
 		return a, err
 	}
@@ -108,6 +108,6 @@ func (t *Tenant) alertValues(a meshhook.Alert, expected *meshhook.ID) ([]any, er
 	}
 	return []any{
 		a.ID, t.id, a.WorkflowID, a.On, a.When, delay, wholeMS(a.Throttle), a.ThrottleKey, a.Quiet, expected, within,
-		a.Preset, url, headers, payload, a.Signing, schedule, wholeMS(a.Timeout), a.Description, a.Enabled, a.DisabledReason,
+		a.Preset, url, headers, payload, a.Signing, schedule, wholeMS(a.Timeout), a.Description, a.Enabled, a.DisabledReason, a.Name,
 	}, nil
 }

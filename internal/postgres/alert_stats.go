@@ -18,7 +18,7 @@ const alertStats = `
 		       CASE WHEN status = 'pending' AND next_at <= now() THEN next_at END AS due
 		  FROM deliveries WHERE project_id = $1 AND id >= $2 AND NOT sample
 	)
-	SELECT alert_id, count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'delivered'),
+	SELECT alert_id, coalesce((SELECT a.name FROM alert_configs a WHERE a.id = d.alert_id), ''), count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'delivered'),
 	       count(*) FILTER (WHERE status = 'exhausted'), count(*) FILTER (WHERE status = 'discarded'),
 	       coalesce(sum(attempt), 0), coalesce(sum(greatest(attempt - 1, 0)), 0), min(due),
 	       percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY dispatch),
@@ -45,7 +45,7 @@ func (t *Tenant) AlertStats(ctx context.Context, since time.Time) (all meshhook.
 func scanAlertStats(row pgx.CollectableRow) (s meshhook.AlertStats, err error) {
 	var counts [4]int64
 	var dispatch, delivery []*float64
-	err = row.Scan(&s.AlertID, &counts[0], &counts[1], &counts[2], &counts[3], &s.Attempts, &s.Again, &s.OldestDue, &dispatch, &delivery)
+	err = row.Scan(&s.AlertID, &s.Alert, &counts[0], &counts[1], &counts[2], &counts[3], &s.Attempts, &s.Again, &s.OldestDue, &dispatch, &delivery)
 	if err != nil {
 		return s, err
 	}

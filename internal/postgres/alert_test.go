@@ -13,8 +13,9 @@ import (
 
 // fullAlert has a value in every field that can be set.
 func (h house) fullAlert() meshhook.Alert {
+	id := meshhook.NewID()
 	return meshhook.Alert{
-		ID: meshhook.NewID(), ProjectID: h.project.ID(), WorkflowID: &h.workflow.ID, Workflow: h.workflow.Name,
+		ID: id, Name: "full-" + id.String(), ProjectID: h.project.ID(), WorkflowID: &h.workflow.ID, Workflow: h.workflow.Name,
 		On:   []meshhook.Condition{meshhook.OnFailed, meshhook.OnDelayed, meshhook.OnAbsent},
 		When: `.run.error.reason == "timeout"`, DelayThreshold: meshhook.Duration(1500 * time.Millisecond),
 		Throttle: meshhook.Duration(5 * time.Minute), ThrottleKey: ".event.body.customer",
@@ -29,8 +30,9 @@ func (h house) fullAlert() meshhook.Alert {
 
 // plainAlert tells of all workflows and has nothing that can be left out.
 func (h house) plainAlert() meshhook.Alert {
+	id := meshhook.NewID()
 	return meshhook.Alert{
-		ID: meshhook.NewID(), ProjectID: h.project.ID(), On: []meshhook.Condition{meshhook.OnFailed}, Preset: "generic", URL: "https://example.com",
+		ID: id, Name: "plain-" + id.String(), ProjectID: h.project.ID(), On: []meshhook.Condition{meshhook.OnFailed}, Preset: "generic", URL: "https://example.com",
 		Signing: meshhook.SigningV1, Timeout: meshhook.Duration(time.Second), Enabled: true,
 	}
 }
@@ -86,12 +88,12 @@ func TestAlertLifecycle(t *testing.T) {
 	require.Equal(t, made.CreatedAt, changed.CreatedAt)
 	require.True(t, changed.UpdatedAt.After(made.UpdatedAt))
 	want = h.plainAlert()
-	want.ID, want.CreatedAt, want.UpdatedAt = made.ID, changed.CreatedAt, changed.UpdatedAt
+	want.ID, want.Name, want.CreatedAt, want.UpdatedAt = made.ID, changed.Name, changed.CreatedAt, changed.UpdatedAt
 	require.Equal(t, want, changed)
 	back, err := h.project.ChangeAlert(ctx, made.ID, put(func(a *meshhook.Alert) { *a = h.fullAlert() }))
 	require.NoError(t, err)
 	want = made
-	want.UpdatedAt = back.UpdatedAt
+	want.Name, want.UpdatedAt = back.Name, back.UpdatedAt
 	require.Equal(t, want, back)
 
 	require.NoError(t, h.project.DeleteAlert(ctx, made.ID))

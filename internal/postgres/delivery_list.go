@@ -10,11 +10,14 @@ import (
 	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
+// deliveryAlert is the name of a delivery's alert, "" when it is gone.
+const deliveryAlert = `, coalesce((SELECT a.name FROM alert_configs a WHERE a.id = deliveries.alert_id), '')`
+
 // Deliveries lists deliveries, newest first.
 func (t *Tenant) Deliveries(ctx context.Context, f meshhook.DeliveryFilter) (list []meshhook.Delivery, err error) {
 	err = t.inTx(ctx, "listing deliveries", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT `+deliveryFields+` FROM deliveries
+			SELECT `+deliveryFields+deliveryAlert+` FROM deliveries
 			 WHERE project_id = $1
 			   AND ($2::uuid IS NULL OR alert_id = $2)
 			   AND ($3 = '' OR status = $3)
@@ -33,7 +36,7 @@ func (t *Tenant) Deliveries(ctx context.Context, f meshhook.DeliveryFilter) (lis
 
 func (db *DB) scanDelivery(row pgx.CollectableRow) (d meshhook.Delivery, err error) {
 	var sealed []byte
-	if err = row.Scan(deliveryTargets(&d, &sealed)...); err != nil {
+	if err = row.Scan(append(deliveryTargets(&d, &sealed), &d.Alert)...); err != nil {
 		return d, err
 	}
 	deliveryInUTC(&d)
@@ -52,7 +55,7 @@ func idOrNull(id meshhook.ID) *meshhook.ID {
 // Delivery returns one delivery.
 func (t *Tenant) Delivery(ctx context.Context, id meshhook.ID) (d meshhook.Delivery, err error) {
 	err = t.inTx(ctx, "reading the delivery", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+deliveryFields+` FROM deliveries WHERE project_id = $1 AND id = $2`, t.id, id)
+		rows, err := tx.Query(ctx, `SELECT `+deliveryFields+deliveryAlert+` FROM deliveries WHERE project_id = $1 AND id = $2`, t.id, id)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ const (
 var constraintMessages = map[string]string{
 	"projects_name_key":                  "a project of this name exists already",
 	"workflows_name_key":                 "a workflow of this name exists already",
+	"alert_configs_name_key":             "an alert of this name exists already; choose another, or change that one with 'meshhook alerts update'",
 	"api_tokens_name_key":                "a token of this name exists already; choose another, or revoke that one with 'meshhook token revoke'",
 	"webhook_endpoints_url_path_key":     "this path is taken by another webhook; choose another, or change that one with 'meshhook webhook update'",
 	"webhook_endpoints_workflow_id_fkey": "webhooks still name this workflow; delete or change them first ('meshhook webhook list')",

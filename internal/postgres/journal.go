@@ -19,7 +19,9 @@ type entryRow struct {
 
 // The journal's columns, as they are inserted and as unnest names them.
 const (
-	entryColumns   = `id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count, alert_id, delivery_id`
+	entryColumns = `id, project_id, at, kind, event_id, webhook, run_id, workflow, step, status, code, detail, attempt, duration_ms, http_status, count, alert_id, delivery_id`
+	// entryAlert is the name of an entry's alert, "" for none.
+	entryAlert     = `, coalesce((SELECT a.name FROM alert_configs a WHERE a.id = journal.alert_id), '')`
 	entryColumnsOf = `u.id, u.project_id, u.at, u.kind, u.event_id, u.webhook, u.run_id, u.workflow, u.step, u.status, u.code, u.detail, u.attempt, u.duration_ms, u.http_status, u.count, u.alert_id, u.delivery_id`
 	entryUnnest    = `unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[],
 		       $11::text[], $12::bytea[], $13::integer[], $14::bigint[], $15::integer[], $16::bigint[], $17::uuid[], $18::uuid[], $19::bigint[])
@@ -105,7 +107,7 @@ func (t *Tenant) EntriesAfter(ctx context.Context, after meshhook.Cursor, limit 
 	var entries []meshhook.Entry
 	err := t.inTx(ctx, "reading the journal", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT xact::text::bigint, `+entryColumns+` FROM journal
+			SELECT xact::text::bigint, `+entryColumns+entryAlert+` FROM journal
 			 WHERE project_id = $1 AND (xact, id) > ($2::text::xid8, $3)
 			   AND xact < pg_snapshot_xmin(pg_current_snapshot())
 			 ORDER BY xact, id LIMIT $4`, t.id, strconv.FormatUint(after.XID, 10), after.ID, limit)
@@ -134,7 +136,7 @@ func (t *Tenant) RunEntries(ctx context.Context, run meshhook.Run) ([]meshhook.E
 	var entries []meshhook.Entry
 	err := t.inTx(ctx, "reading the history of the run", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT xact::text::bigint, `+entryColumns+` FROM journal
+			SELECT xact::text::bigint, `+entryColumns+entryAlert+` FROM journal
 			 WHERE project_id = $1 AND run_id = $2 AND id >= $3 AND id < $4
 			 ORDER BY xact, id`, t.id, run.ID, meshhook.FirstIDAt(meshhook.IDTime(run.ID).Add(-clockSlack)), meshhook.FirstIDAt(until.Add(clockSlack)))
 		if err != nil {
@@ -150,7 +152,7 @@ func (db *DB) scanEntry(row pgx.CollectableRow) (e meshhook.Entry, err error) {
 	var xid int64
 	var detail []byte
 	err = row.Scan(&xid, &e.ID, &e.ProjectID, &e.At, &e.Kind, &e.EventID, &e.Webhook, &e.RunID, &e.Workflow, &e.Step, &e.Status, &e.Code,
-		&detail, &e.Attempt, &e.DurationMS, &e.HTTPStatus, &e.Count, &e.AlertID, &e.DeliveryID)
+		&detail, &e.Attempt, &e.DurationMS, &e.HTTPStatus, &e.Count, &e.AlertID, &e.DeliveryID, &e.Alert)
 	if err != nil {
 		return e, err
 	}

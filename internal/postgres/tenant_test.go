@@ -240,6 +240,10 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 	"RotateAlertSecret": func(t *testing.T, intruder house, v victim) {
 		requireCode(t, meshhook.CodeNotFound, intruder.project.RotateAlertSecret(t.Context(), v.alert.ID, meshhook.NewSecret("evil"), 0))
 	},
+	"AlertID": func(t *testing.T, intruder house, v victim) {
+		_, err := intruder.project.AlertID(t.Context(), v.alert.Name)
+		requireCode(t, meshhook.CodeNotFound, err)
+	},
 	"AlertSecrets": func(t *testing.T, intruder house, v victim) {
 		secrets, err := intruder.project.AlertSecrets(t.Context(), v.alert.ID)
 		require.NoError(t, err)

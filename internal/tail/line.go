@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,7 +103,7 @@ func identity(e meshhook.Entry) (id, link string) {
 		link = name + other.String()
 	}
 	if e.AlertID != nil {
-		link = join(link, "alert "+e.AlertID.String())
+		link = join(link, "alert "+Clean(cmp.Or(e.Alert, e.AlertID.String())))
 	}
 	return id, link
 }
