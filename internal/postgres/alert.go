@@ -302,10 +302,10 @@ func (t *Tenant) changeAlerts(ctx context.Context, doing string, fn func(pgx.Tx)
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return changedConfig(ctx, tx, t.id)
+		return t.changedConfig(ctx, tx)
 	})
 	if err == nil {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return err
 }

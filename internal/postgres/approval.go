@@ -34,7 +34,7 @@ func (t *Tenant) Decide(ctx context.Context, id meshhook.ID, step string, approv
 		return t.withSteps(ctx, tx, &run, stepsForPeople)
 	})
 	if err == nil {
-		t.db.Ring(BellRuns, BellControl, BellJournal)
+		t.ring(BellRuns, BellControl, BellJournal)
 	}
 	return run, err
 }

@@ -14,7 +14,9 @@ import (
 
 // As returns the same view of the project, whose changes are written down as
 // those of the actor.
-func (t *Tenant) As(actor meshhook.Actor) *Tenant { return &Tenant{db: t.db, id: t.id, actor: actor} }
+func (t *Tenant) As(actor meshhook.Actor) *Tenant {
+	return &Tenant{db: t.db, id: t.id, actor: actor, whole: t.whole}
+}
 
 // itself is the actor of changes that nobody asked for.
 const itself meshhook.Actor = "meshhook"

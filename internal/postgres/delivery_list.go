@@ -167,7 +167,7 @@ func (t *Tenant) redelivering(ctx context.Context, do func(tx pgx.Tx) (count int
 		return t.audit(ctx, tx, meshhook.AuditAlertRedelivered, "", map[string]any{"deliveries": count})
 	})
 	if err == nil {
-		t.db.Ring(BellDeliveries)
+		t.ring(BellDeliveries)
 	}
 	return err
 }
@@ -185,7 +185,7 @@ func (t *Tenant) SampleDelivery(ctx context.Context, alert meshhook.ID) (id mesh
 		return err
 	})
 	if err == nil {
-		t.db.Ring(BellDeliveries)
+		t.ring(BellDeliveries)
 	}
 	return id, err
 }

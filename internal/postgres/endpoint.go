@@ -305,10 +305,10 @@ func (t *Tenant) changeEndpoints(ctx context.Context, doing string, fn func(pgx.
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return changedConfig(ctx, tx, t.id)
+		return t.changedConfig(ctx, tx)
 	})
 	if err == nil {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return err
 }

@@ -130,6 +130,8 @@ type Tenant struct {
 	actor meshhook.Actor
 	// many tells that replays are written down as one; see ReplayMany.
 	many bool
+	// whole is the transaction that all methods share; nil where each has its own.
+	whole *whole
 }
 
 // Tenant returns the view of the project with this id.

@@ -138,7 +138,7 @@ func (t *Tenant) ReplayMany(ctx context.Context, f meshhook.EventFilter, how mes
 	err := t.inTx(ctx, "replaying events", func(tx pgx.Tx) error {
 		return t.audit(ctx, tx, meshhook.AuditEventReplayed, f.Webhook, detail)
 	})
-	return &Tenant{db: t.db, id: t.id, actor: t.actor, many: true}, err
+	return &Tenant{db: t.db, id: t.id, actor: t.actor, many: true, whole: t.whole}, err
 }
 
 // auditStart writes down that a run was started by hand, or on an event again.
@@ -190,7 +190,7 @@ func (t *Tenant) startRun(ctx context.Context, run meshhook.Run, also func(pgx.T
 		return t.db.insertEntries(ctx, tx, t.runEntry(run, meshhook.RunQueued))
 	})
 	if err == nil {
-		t.db.Ring(BellRuns, BellJournal)
+		t.ring(BellRuns, BellJournal)
 	}
 	return err
 }
@@ -237,7 +237,7 @@ func (t *Tenant) changeRun(ctx context.Context, id meshhook.ID, to meshhook.RunS
 		run, err = t.tryChange(ctx, id, to, update, more...)
 	}
 	if err == nil {
-		t.db.Ring(BellRuns, BellControl, BellDeliveries, BellJournal)
+		t.ring(BellRuns, BellControl, BellDeliveries, BellJournal)
 	}
 	return run, err
 }

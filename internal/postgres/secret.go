@@ -37,10 +37,10 @@ func (t *Tenant) SetSecret(ctx context.Context, name string, value meshhook.Secr
 		if err := t.audit(ctx, tx, meshhook.AuditSecretSet, name, map[string]any{"created": created}); err != nil {
 			return err
 		}
-		return changedConfig(ctx, tx, t.id)
+		return t.changedConfig(ctx, tx)
 	})
 	if err == nil {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return created, err
 }
@@ -75,10 +75,10 @@ func (t *Tenant) DeleteSecret(ctx context.Context, name string) error {
 		if err := t.audit(ctx, tx, meshhook.AuditSecretDeleted, name, nil); err != nil {
 			return err
 		}
-		return changedConfig(ctx, tx, t.id)
+		return t.changedConfig(ctx, tx)
 	})
 	if err == nil {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return err
 }
@@ -86,32 +86,43 @@ func (t *Tenant) DeleteSecret(ctx context.Context, name string) error {
 // SecretValues returns the values of the project's whole vault by name. They are to
 // be evaluated with, and shown to nobody.
 func (t *Tenant) SecretValues(ctx context.Context) (map[string]meshhook.Secret, error) {
-	return t.db.SecretValues(ctx, t.id)
+	var values map[string]meshhook.Secret
+	err := t.inTx(ctx, "reading secrets", func(tx pgx.Tx) (err error) {
+		values, err = t.db.secretValues(ctx, tx, t.id)
+		return err
+	})
+	return values, err
 }
 
 // SecretValues returns the values of a project's whole vault by name, for the
 // engine, which keeps them until the configuration changes.
 func (db *DB) SecretValues(ctx context.Context, project meshhook.ID) (map[string]meshhook.Secret, error) {
-	values := map[string]meshhook.Secret{}
-	err := db.inTx(ctx, "reading secrets", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT id, name, value FROM secrets WHERE project_id = $1`, project)
-		if err != nil {
-			return err
-		}
-		var id meshhook.ID
-		var name string
-		var sealed []byte
-		_, err = pgx.ForEachRow(rows, []any{&id, &name, &sealed}, func() error {
-			value, err := db.openText("secrets.value", id, sealed)
-			if err != nil {
-				// Only the steps that use it fail, for want of it.
-				db.log.Error("a secret of the vault cannot be read", "project_id", project, "secret", name, "error", err)
-				return nil
-			}
-			values[name] = meshhook.NewSecret(value)
-			return nil
-		})
+	var values map[string]meshhook.Secret
+	err := db.inTx(ctx, "reading secrets", func(tx pgx.Tx) (err error) {
+		values, err = db.secretValues(ctx, tx, project)
 		return err
+	})
+	return values, err
+}
+
+func (db *DB) secretValues(ctx context.Context, tx pgx.Tx, project meshhook.ID) (map[string]meshhook.Secret, error) {
+	rows, err := tx.Query(ctx, `SELECT id, name, value FROM secrets WHERE project_id = $1`, project)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]meshhook.Secret{}
+	var id meshhook.ID
+	var name string
+	var sealed []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &name, &sealed}, func() error {
+		value, err := db.openText("secrets.value", id, sealed)
+		if err != nil {
+			// Only the steps that use it fail, for want of it.
+			db.log.Error("a secret of the vault cannot be read", "project_id", project, "secret", name, "error", err)
+			return nil
+		}
+		values[name] = meshhook.NewSecret(value)
+		return nil
 	})
 	return values, err
 }

@@ -240,6 +240,11 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 	"RotateAlertSecret": func(t *testing.T, intruder house, v victim) {
 		requireCode(t, meshhook.CodeNotFound, intruder.project.RotateAlertSecret(t.Context(), v.alert.ID, meshhook.NewSecret("evil"), 0))
 	},
+	"Atomically": func(t *testing.T, intruder house, v victim) {
+		requireCode(t, meshhook.CodeNotFound, intruder.project.Atomically(t.Context(), func(ctx context.Context, p *postgres.Tenant) error {
+			return p.DeleteEndpoint(ctx, v.endpoint.ID.String())
+		}))
+	},
 	"AlertID": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.AlertID(t.Context(), v.alert.Name)
 		requireCode(t, meshhook.CodeNotFound, err)

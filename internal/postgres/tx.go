@@ -26,22 +26,26 @@ const (
 		set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 )
 
-// inTx runs fn in a transaction for the project, and commits unless fn fails.
+// inTx runs fn in a transaction for the project, and commits unless fn fails; within
+// Atomically, it runs fn in the one that there is.
 func (t *Tenant) inTx(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return t.db.begin(ctx, beginProject+t.id.String()+"'", doing, fn)
+	if t.whole != nil {
+		return translate(fn(t.whole.tx), doing)
+	}
+	return t.db.begin(ctx, transactionTimeout, beginProject+t.id.String()+"'", doing, fn)
 }
 
 // inTx runs fn in a transaction for the whole system, and commits unless fn fails.
 func (db *DB) inTx(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return db.begin(ctx, beginSystem, doing, fn)
+	return db.begin(ctx, transactionTimeout, beginSystem, doing, fn)
 }
 
 // transactionTimeout bounds a transaction: a server that has silently gone must
 // not hold a loop for as long as TCP goes on trying.
 const transactionTimeout = 30 * time.Second
 
-func (db *DB) begin(ctx context.Context, begin, doing string, fn func(tx pgx.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, transactionTimeout)
+func (db *DB) begin(ctx context.Context, limit time.Duration, begin, doing string, fn func(tx pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 	return translate(err, doing)

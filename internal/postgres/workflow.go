@@ -49,7 +49,7 @@ func (t *Tenant) Apply(ctx context.Context, name, description string, v meshhook
 		return t.audit(ctx, tx, meshhook.AuditWorkflowApplied, name, map[string]any{"version": applied.Workflow.Version, "created": applied.Created})
 	})
 	if err == nil && applied.Changed {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return applied, err
 }
@@ -70,7 +70,7 @@ func (t *Tenant) addVersion(ctx context.Context, tx pgx.Tx, w meshhook.Workflow,
 	if w, err = pgx.CollectExactlyOneRow(rows, scanWorkflow); err != nil {
 		return w, err
 	}
-	return w, changedConfig(ctx, tx, t.id)
+	return w, t.changedConfig(ctx, tx)
 }
 
 // Workflow returns a workflow by name or id.
@@ -195,10 +195,10 @@ func (t *Tenant) DeleteWorkflow(ctx context.Context, nameOrID string) error {
 		if err := t.audit(ctx, tx, meshhook.AuditWorkflowDeleted, w.Name, map[string]any{"version": w.Version}); err != nil {
 			return err
 		}
-		return changedConfig(ctx, tx, t.id)
+		return t.changedConfig(ctx, tx)
 	})
 	if err == nil {
-		t.db.Ring(BellConfig)
+		t.ring(BellConfig)
 	}
 	return err
 }
