@@ -62,6 +62,7 @@ var law = []row{
 
 	// The language.
 	{"workflow", only("meshhook", "content", "expr", "backoff", "mask", "spelling"), "deciding what comes next is pure: no database, no network, no clock"},
+	{"manifest", only("meshhook", "alert", "expr", "signature", "workflow"), "what a document says and what has to change are pure, too: files and database belong to who applies"},
 	{"alert", only("meshhook", "backoff", "content", "expr", "mask", "signature", "workflow"), "deciding what an alert says is pure, too; it sees what steps see, and signs by what verifies"},
 
 	// Stages, in the order data takes. Between two stages lies a committed row.

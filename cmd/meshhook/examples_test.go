@@ -11,7 +11,7 @@ import (
 )
 
 // command is a line of an example's page that makes what the example needs.
-var exampleCommand = regexp.MustCompile(`(?m)^    \./bin/(meshhook (?:workflow apply|webhook create) .*)$`)
+var exampleCommand = regexp.MustCompile(`(?m)^    \./bin/(meshhook (?:apply|workflow apply|webhook create) .*)$`)
 
 // Every example has a script that runs it, with the commands of its page: so these
 // are true.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/manifest"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/tail"
 )
@@ -22,6 +23,7 @@ func newAlertsCmd(a *app) *cobra.Command {
 		newAlertCreateCmd(a), newAlertListCmd(a), newAlertShowCmd(a), newAlertUpdateCmd(a), newAlertDeleteCmd(a),
 		newAlertEnableCmd(a), newAlertDisableCmd(a), newAlertRotateCmd(a),
 		newAlertTestCmd(a), newAlertDeliveriesCmd(a), newAlertLogCmd(a), newAlertRedeliverCmd(a), newAlertStatsCmd(a),
+		newDocumentSchemaCmd("alerts", "alert", manifest.AlertSchema),
 	)
 }
 

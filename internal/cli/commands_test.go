@@ -57,7 +57,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"": "", "daemon": "admin-listen listen only",
 		"webhook": "", "webhook create": endpoint + " " + secret, "webhook list": "", "webhook show": "", "webhook update": endpoint,
 		"webhook delete": "yes", "webhook enable": "", "webhook disable": "", "webhook url": "", "webhook rotate-secret": "grace " + secret,
-		"webhook schemes": "", "webhook test": "body header", "webhook explain": "",
+		"webhook schemes": "", "webhook schema": "", "alerts schema": "", "webhook test": "body header", "webhook explain": "",
 		"workflow": "", "workflow apply": "file", "workflow list": "", "workflow show": "version", "workflow versions": "",
 		"workflow validate": "file", "workflow delete": "", "workflow schema": "", "workflow run": "body dry-run file version wait",
 		"workflow graph": "dot file mermaid version",
@@ -70,7 +70,8 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"token": "", "token create": "expires-in name role", "token list": "", "token revoke": "",
 		"audit": "", "audit list": "action actor limit since",
 		"tail": "kind plain since status webhook workflow", "ui": "", "expr": "event file run",
-		"config": "", "config show": "", "migrate": "", "migrate up": "", "migrate status": "", "status": "", "version": "", "completion": "",
+		"config": "", "config show": "", "migrate": "", "migrate up": "", "migrate status": "", "status": "",
+		"apply": "dry-run file prune yes", "export": "dir force reveal", "version": "", "completion": "",
 	}
 	got := map[string]string{}
 	every(func(cmd *cobra.Command) {

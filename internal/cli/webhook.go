@@ -15,6 +15,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
+	"github.com/profullstack/meshhook/internal/manifest"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/tail"
@@ -28,6 +29,7 @@ func newWebhookCmd(a *app) *cobra.Command {
 		},
 		newWebhookCreateCmd(a), newWebhookListCmd(a), newWebhookShowCmd(a), newWebhookUpdateCmd(a), newWebhookDeleteCmd(a),
 		newWebhookEnableCmd(a), newWebhookDisableCmd(a), newWebhookURLCmd(a), newWebhookRotateCmd(a), newWebhookSchemesCmd(a), newWebhookTestCmd(a), newWebhookExplainCmd(a),
+		newDocumentSchemaCmd("webhook", "webhook", manifest.WebhookSchema),
 	)
 }
 

@@ -171,12 +171,17 @@ func runWorkflowDelete(ctx context.Context, a *app, name string) error {
 }
 
 func newWorkflowSchemaCmd() *cobra.Command {
+	return newDocumentSchemaCmd("workflow", "workflow", workflow.Schema)
+}
+
+// newDocumentSchemaCmd makes the command that prints the schema of a kind of documents.
+func newDocumentSchemaCmd(command, kind string, schema func() []byte) *cobra.Command {
 	return &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of workflow documents, for editors",
-		Example: "  meshhook workflow schema > workflow.schema.json",
+		Use: "schema", Short: "Print the JSON Schema of " + kind + " documents, for editors",
+		Example: "  meshhook " + command + " schema > " + kind + ".schema.json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(workflow.Schema())
+			_, err := cmd.OutOrStdout().Write(schema())
 			return err
 		},
 	}

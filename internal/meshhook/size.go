@@ -1,6 +1,29 @@
 package meshhook
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// sizeUnits are the units of sizes in lower case, in bytes: those with an i are powers of
+// 1024 (IEC 80000-13), the others of 1000.
+var sizeUnits = map[string]int64{
+	"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30,
+}
+
+// ParseSize reads a whole number of bytes with a unit or without: 512, 64KiB, 1 MiB,
+// 10MB. The unit's case does not matter. Anything else, and what no int64 can hold, is an
+// error with CodeInvalid.
+func ParseSize(text string) (bytes int64, err error) {
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	n, err := strconv.ParseInt(text[:digits], 10, 64)
+	unit := sizeUnits[strings.ToLower(strings.TrimPrefix(text[digits:], " "))]
+	if err != nil || unit == 0 || n > math.MaxInt64/unit {
+		return 0, Errorf(CodeInvalid, "%q is not a size; write it like 512, 64KiB or 1MiB", text)
+	}
+	return n * unit, nil
+}
 
 // FormatSize prints a number of bytes in the largest unit of IEC 80000-13 that divides
 // it: "1MiB", "1500B".

@@ -245,6 +245,17 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 			return p.DeleteEndpoint(ctx, v.endpoint.ID.String())
 		}))
 	},
+	"NewestVersions": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.NewestVersions(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list, 1, "its own")
+	},
+	"NewestSecrets": func(t *testing.T, intruder house, v victim) {
+		webhooks, alerts, err := intruder.project.NewestSecrets(t.Context())
+		require.NoError(t, err)
+		require.NotContains(t, webhooks, v.endpoint.ID)
+		require.Empty(t, alerts)
+	},
 	"AlertID": func(t *testing.T, intruder house, v victim) {
 		_, err := intruder.project.AlertID(t.Context(), v.alert.Name)
 		requireCode(t, meshhook.CodeNotFound, err)

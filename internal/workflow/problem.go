@@ -65,9 +65,9 @@ func (ps Problems) Quote(src []byte) {
 	}
 }
 
-// comparePlaces orders problems as they stand in the document.
+// comparePlaces orders problems as they stand in the documents.
 func comparePlaces(a, b Problem) int {
-	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // asError makes the one error of all the problems: its message is the first of
