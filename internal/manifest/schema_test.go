@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -104,4 +105,26 @@ func TestTheSchemasHaveTheKeys(t *testing.T) {
 		}
 	}
 	require.Equal(t, manifest.Keys(), got)
+}
+
+// The documents of the guide are as it says, with every key that there is.
+func TestTheGuideIsTrue(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/apply.md")
+	require.NoError(t, err)
+	var source string
+	var found [][]string
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		source += "---\n" + block[1]
+		keys := regexp.MustCompile(`(?m)^[a-z_]+`).FindAllString(block[1], -1)
+		slices.Sort(keys)
+		found = append(found, keys)
+		fit(t, manifest.Kind(regexp.MustCompile(`^\w+`).FindString(block[1])), block[1])
+	}
+	file := manifest.File{Name: "docs/apply.md", Key: "1/x", Source: []byte(source), Read: func(string) ([]byte, error) { return []byte(`{"type": "object"}`), nil }}
+	_, err = manifest.Parse([]manifest.File{file}, options)
+	require.NoError(t, err)
+	keys := manifest.Keys()
+	alertKeys := slices.DeleteFunc(keys["alert"], func(key string) bool { return key == "all_workflows" })
+	require.Equal(t, [][]string{keys["webhook"], alertKeys}, found)
 }

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/profullstack/meshhook/internal/manifest"
+	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/postgres"
+)
+
+const (
+	manifestOfAll = `name: orders
+steps: [{id: a, transform: .}]
+---
+webhook: shop
+workflow: orders
+---
+alert: failed
+workflow: orders
+on: [failed]
+url: https://example.com/hush
+headers: {X-Key: hush}
+`
+	nothingOfIt = "name: other\nsteps: [{id: a, transform: .}]\n"
+)
+
+func TestPruneAsks(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("apply -f " + u.file("all.yaml", manifestOfAll))
+	other := u.file("other.yaml", nothingOfIt)
+	u.terminal, u.in = true, "\n"
+	r := u.runs("apply --no-color --prune -f " + other)
+	require.Equal(t, 1, r.code)
+	require.Equal(t, `+ workflow other
+- alert failed
+    its secrets go, too
+- webhook shop
+    its secrets go, too
+- workflow orders
+Delete 3 things with their secrets and what waits to be sent? [y/N] nothing was changed
+`, r.err)
+	u.in = "y\n"
+	require.Contains(t, u.must("apply --prune -f "+other), "\x1b[31m- webhook shop\x1b[0m\n")
+	require.Contains(t, u.must("apply --prune -f "+other), "= 1 unchanged\n")
+
+	u.must("apply --prune -f " + u.file("two.yaml", nothingOfIt+"---\n"+strings.ReplaceAll(nothingOfIt, "other", "more")))
+	r = u.runs("apply --prune -f " + other)
+	require.Contains(t, r.err, "Delete the workflow more with what belongs to it? [y/N]")
+	require.Equal(t, 0, r.code)
+}
+
+// slowAnswer is a person who does something before they answer.
+type slowAnswer struct {
+	before func()
+	io.Reader
+}
+
+// Read does it, and answers.
+func (a *slowAnswer) Read(p []byte) (int, error) {
+	if a.before != nil {
+		a.before()
+		a.before = nil
+	}
+	return a.Reader.Read(p)
+}
+
+// What a person has agreed to is what is done, or nothing is.
+func TestTheProjectChangesWhileSomebodyIsAsked(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("apply -f " + u.file("all.yaml", manifestOfAll))
+	other := u.file("other.yaml", nothingOfIt)
+	var out, err bytes.Buffer
+	asked := *u
+	asked.terminal = true
+	streams := asked.streams(&out, &err)
+	streams.In = &slowAnswer{func() { u.must("webhook create --path late --workflow orders") }, strings.NewReader("y\n")}
+	require.Equal(t, 4, Main(t.Context(), []string{"apply", "--prune", "-f", other}, streams))
+	require.Contains(t, err.String(), "the project was changed while you were asked, and nothing was done")
+	require.Contains(t, u.must("webhook list"), "late")
+	require.NotContains(t, u.must("workflow list"), "other")
+}
+
+// Of two that apply the same at once, one makes it and the other finds it.
+func TestTwoApplyAtOnce(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("workflow list")
+	file := u.file("all.yaml", manifestOfAll)
+	results := make([]result, 4)
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() { results[i] = u.does("apply", "-f", file) })
+	}
+	group.Wait()
+	unchanged := 0
+	for _, r := range results {
+		require.Equal(t, 0, r.code, r.err)
+		if r.out == "= 3 unchanged\n" {
+			unchanged++
+		}
+	}
+	require.Equal(t, len(results)-1, unchanged)
+}
+
+// inside opens the user's project, as commands do.
+func (u *user) inside(fn func(ctx context.Context, a *app, s *session)) {
+	u.t.Helper()
+	a := &app{IO: u.streams(io.Discard, io.Discard), flags: pflag.NewFlagSet("", pflag.ContinueOnError)}
+	require.NoError(u.t, a.inProject(u.t.Context(), func(ctx context.Context, s *session) error {
+		fn(ctx, a, s)
+		return nil
+	}))
+}
+
+// What somebody else changed after it was looked at is not overwritten.
+func TestNobodyIsOvertaken(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("apply -f " + u.file("all.yaml", manifestOfAll))
+	changed := strings.NewReplacer("workflow: orders\n---", "workflow: orders\ndescription: d\n---", "/hush", "/other").Replace(manifestOfAll)
+	meddle := func() {
+		u.must("webhook update shop --rate-limit 1/s")
+		u.must("alerts update failed --throttle 1m")
+	}
+	u.inside(func(ctx context.Context, a *app, s *session) {
+		m, err := a.readManifest(s.config, []string{u.file("changed.yaml", changed)})
+		require.NoError(t, err)
+		run := &application{app: a, session: s, manifest: m}
+		stale, err := run.look(ctx, s.project)
+		require.NoError(t, err)
+		require.Len(t, stale.Changes, 2)
+		meddle()
+		for _, c := range stale.Changes {
+			err = s.project.Atomically(ctx, func(ctx context.Context, t *postgres.Tenant) error {
+				return carryOut(ctx, t, &manifest.Plan{Changes: []manifest.Change{c}})
+			})
+			require.Equal(t, meshhook.CodeConflict, meshhook.ErrorCode(err), c.Name)
+			require.ErrorContains(t, err, "somebody else is changing it; apply the files again; nothing was changed")
+		}
+		require.NoError(t, run.do(ctx))
+	})
+	require.Contains(t, u.must("webhook show shop"), "description\td\n")
+	require.NotContains(t, u.must("webhook show shop"), "rate limit")
+	require.Contains(t, u.must("alerts show failed --reveal"), "url\thttps://example.com/other\n")
+}
+
+func TestSecretsOfAlertsAreApplied(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	apply := func(more string) string {
+		return u.must("apply -f " + u.file("a.yaml", "alert: a\nall_workflows: true\non: [failed]\nurl: https://example.com\n"+more))
+	}
+	require.Regexp(t, `\+ alert a\n    secret, shown this once: whsec_`, apply(""))
+	require.Equal(t, "= 1 unchanged\n", apply(""))
+	require.Regexp(t, `(?s)signing: v1a\n    secret, shown this once: whsk_.*\n    public key: whpk_`, apply("signing: v1a\n"))
+	require.NotContains(t, apply("signing: none\n"), "secret")
+	require.Contains(t, apply("signing: hmac\n"), "shown this once")
+	u.env = append(u.env, "KEY=0123456789abcdef", "EMPTY=")
+	rotated := apply("signing: hmac\nsecret: {env: KEY}\nsecret_grace: 1h\n")
+	require.Equal(t, "~ alert a\n    secret: the newest, which signs beside it for 1h → that of the environment variable KEY\n", rotated)
+	require.Equal(t, "= 1 unchanged\n", apply("signing: hmac\nsecret: {env: KEY}\n"))
+	require.Contains(t, u.must("alerts show a"), ", until ")
+	for reference, want := range map[string]string{
+		"{env: EMPTY}":    "the secret from the environment variable EMPTY is empty",
+		"{file: long}":    "the secret from the file long is longer than 65536 bytes",
+		"{file: nowhere}": "nowhere: no such file or directory",
+	} {
+		u.file("long", strings.Repeat("x", maxSecret+1))
+		r := u.runs("apply -f " + u.file("b.yaml", "alert: a\nall_workflows: true\non: [failed]\nurl: https://example.com\nsecret: "+reference))
+		require.Equal(t, 1, r.code)
+		require.Contains(t, r.err, want)
+	}
+}
+
+func TestExportOnATerminalIsClean(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("workflow apply -f " + u.file("w.yaml", "name: w # \u202e\nsteps: [{id: a, transform: .}]\n"))
+	require.Contains(t, u.must("export"), "\u202e")
+	u.terminal = true
+	require.NotContains(t, u.must("export"), "\u202e")
+}
+
+// A directory that cannot be written, and one with a link in the way.
+func TestExportGoesNowhereElse(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase().withWorkflow()
+	dir := filepath.Join(u.dir, "out")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.Symlink("..", filepath.Join(dir, "workflows")))
+	r := u.runs("export -d " + dir)
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.err, "path escapes from parent")
+	require.Equal(t, 1, u.runs("export -d "+u.file("a-file", "x")).code)
+	require.Equal(t, 1, u.runs("export -d "+filepath.Join(u.dir, "a-file", "below")).code)
+}
