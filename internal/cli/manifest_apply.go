@@ -237,10 +237,7 @@ func (r *application) advise(ctx context.Context, plan *manifest.Plan) error {
 		case c.Alert != nil:
 			warnings = workflow.MissingSecrets(c.Alert.Reads(), vault)
 		case c.Webhook != nil:
-			e := c.Webhook.Endpoint
-			for _, warning := range signature.Warnings(e.Verification, e.HasSecret || !c.Given.IsZero()) {
-				warnings = append(warnings, "webhook "+e.Path+": "+warning)
-			}
+			warnings = webhookWarnings(c)
 		}
 		for _, warning := range warnings {
 			if !said[warning] {
@@ -250,4 +247,21 @@ func (r *application) advise(ctx context.Context, plan *manifest.Plan) error {
 		}
 	}
 	return nil
+}
+
+// webhookWarnings are what the owner of a webhook that was made or changed has to know.
+func webhookWarnings(c manifest.Change) (warnings []string) {
+	e := c.Webhook.Endpoint
+	hasSecret := !c.Given.IsZero() || c.WasWebhook != nil && c.WasWebhook.HasSecret
+	for _, warning := range signature.Warnings(e.Verification, hasSecret) {
+		warnings = append(warnings, "webhook "+e.Path+": "+warning)
+	}
+	another := c.WasWebhook != nil && c.WasWebhook.Verification.Scheme != e.Verification.Scheme
+	if another && hasSecret && c.Given.IsZero() && c.Webhook.Verifier.SecretSource() != signature.SecretNowhere {
+		warnings = append(warnings, "webhook "+e.Path+" keeps the secret it had; name that of "+e.Verification.Scheme+" in its document, or rotate it with 'meshhook webhook rotate-secret "+e.Path+" --grace 0s'")
+	}
+	if e.Response.Unescaped() {
+		warnings = append(warnings, "webhook "+e.Path+": the response is HTML or XML and puts values in as they are, so that senders can write markup into it; escape each: {{ … | @html }}")
+	}
+	return warnings
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,12 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 		if err != nil {
 			return err
 		}
+		have.Alerts = slices.DeleteFunc(have.Alerts, func(alert meshhook.Alert) bool {
+			if alert.URL == "" { // the log says why
+				a.warn("the alert %s cannot be read and is left out", alert.Name)
+			}
+			return alert.URL == ""
+		})
 		documents := manifest.Export(have, int64(s.config.Ingress.MaxBody), o.reveal)
 		if o.dir == "" {
 			return a.writeStream(manifest.Stream(documents))

@@ -17,6 +17,8 @@ import (
 const (
 	// maxManifest bounds a file of documents, and what one names, in bytes.
 	maxManifest = 16 << 20
+	// maxManifestTotal bounds all of them together.
+	maxManifestTotal = 256 << 20
 	// maxManifestFiles bounds how many files a directory may hold.
 	maxManifestFiles = 10_000
 )
@@ -26,6 +28,7 @@ type manifestFiles struct {
 	app   *app
 	files []manifest.File
 	roots []*os.Root
+	total int
 }
 
 // openManifest finds and reads the files of documents. What they name is read through the
@@ -150,6 +153,9 @@ func (m *manifestFiles) addDirectory(name string) error {
 		source, err := d.read(path.Join(d.key, inside))
 		if err != nil {
 			return err
+		}
+		if m.total += len(source); m.total > maxManifestTotal {
+			return meshhook.Errorf(meshhook.CodeInvalid, "%s holds more than %s; name the files that are meant", name, meshhook.FormatSize(maxManifestTotal))
 		}
 		file := d.file(filepath.Join(name, filepath.FromSlash(inside)), inside, source)
 		file.Found = true

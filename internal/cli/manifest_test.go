@@ -206,3 +206,58 @@ func TestExportGoesNowhereElse(t *testing.T) {
 	require.Equal(t, 1, u.runs("export -d "+u.file("a-file", "x")).code)
 	require.Equal(t, 1, u.runs("export -d "+filepath.Join(u.dir, "a-file", "below")).code)
 }
+
+func TestADirectoryIsAppliedAndExported(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	require.NoError(t, os.MkdirAll(filepath.Join(u.dir, "in", "below"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(u.dir, "in", ".git"), 0o700))
+	u.file("in/all.yaml", strings.Replace(manifestOfAll, "workflow: orders\n", "workflow: orders\nschema: {file: below/schema.json}\n", 1))
+	u.file("in/below/schema.json", `{"type": "object"}`)
+	u.file("in/.git/broken.yaml", "[")
+	in, out := filepath.Join(u.dir, "in"), filepath.Join(u.dir, "out")
+	require.Contains(t, u.must("apply -f "+in), "+ alert failed\n")
+	require.Equal(t, 3, strings.Count(u.must("export -d "+out), "\twritten\n"))
+	require.Equal(t, 3, strings.Count(u.must("export -d "+out), "\tunchanged\n"))
+	require.Equal(t, "= 3 unchanged\n", u.must("apply --prune -f "+out))
+
+	text, err := os.ReadFile(filepath.Join(out, "alerts", "failed.yaml"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "hush")
+	u.must("export --reveal -d " + out)
+	text, err = os.ReadFile(filepath.Join(out, "alerts", "failed.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "X-Key: hush")
+
+	u.must("alerts delete failed --yes")
+	require.Contains(t, u.runs("export -d "+out).err, "failed.yaml is of an earlier export, and what it describes is gone")
+	u.file("out/webhooks/shop.yaml", "# mine\n")
+	r := u.runs("export -d " + out)
+	require.Equal(t, 4, r.code)
+	require.Contains(t, r.err, "shop.yaml was not written by export")
+	u.must("export --force -d " + out)
+
+	// A file beside which another lies; one that leads out; more than can be held.
+	u.must("apply -f " + filepath.Join(in, "all.yaml"))
+	u.file("in/out.yaml", "webhook: x\nworkflow: orders\nschema: {file: ../schema.json}\n")
+	r = u.runs("apply -f " + in)
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.err, "leads out of "+in)
+}
+
+// What the owner has not thought of is said once.
+func TestApplyWarns(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	warnings := func(more string) string {
+		r := u.runs("apply -f " + u.file("w.yaml", "name: orders\nsteps: [{id: a, http: {url: '{{ .secrets.to }}'}}]\n---\nwebhook: shop\nworkflow: orders\n"+more))
+		require.Equal(t, 0, r.code, r.err)
+		return r.err
+	}
+	require.Contains(t, warnings(""), "warning: the secret to does not exist")
+	require.Empty(t, warnings(""))
+	require.Contains(t, warnings("verification: {scheme: token}\n"), "warning: webhook shop keeps the secret it had; name that of token in its document")
+	require.Contains(t, warnings("verification: {scheme: none}\n"), "warning: webhook shop: this webhook verifies nothing")
+	require.Contains(t, warnings("response: {status: 200, content_type: text/html, body: '{{ .event.body.a }}'}\n"), "senders can write markup into it")
+	require.Contains(t, warnings("---\nalert: a\nall_workflows: true\non: [failed]\nurl: '{{ .secrets.room }}'\n"), "warning: the secret room does not exist")
+}

@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +70,25 @@ func TestAlertsGetNames(t *testing.T) {
 		names = append(names, a.Name)
 	}
 	require.Equal(t, []string{"all-failed", "all-failed-2", h.workflow.Name + "-failed"}, names)
+}
+
+// Of many that are made at once, each gets a name of its own.
+func TestAlertsAreNamedOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var group sync.WaitGroup
+	names := make([]string, 8)
+	for i := range names {
+		group.Go(func() {
+			if a, err := h.project.CreateAlert(t.Context(), h.unnamed(), meshhook.Secret{}); err == nil {
+				names[i] = a.Name
+			}
+		})
+	}
+	group.Wait()
+	slices.Sort(names)
+	require.Len(t, slices.Compact(names), 8)
+	require.NotContains(t, names, "")
 }
 
 func TestDefaultNamesAreNames(t *testing.T) {
