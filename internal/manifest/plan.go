@@ -200,6 +200,7 @@ func (p *planner) knows(kind Kind, name string, at workflow.Value) {
 // compare lists what changes from one document to another. mask is how the value of a key
 // is shown of either.
 func compare(was, is object, mask func(m memberOf) memberOf) (list []FieldChange) {
+	was, is = withEnabled(was), withEnabled(is)
 	for _, m := range is {
 		old, there := was.find(m.key)
 		if there && same(old, m) {
@@ -220,6 +221,15 @@ func compare(was, is object, mask func(m memberOf) memberOf) (list []FieldChange
 		}
 	}
 	return list
+}
+
+// withEnabled says that something is enabled, which a document leaves out: that it was, or
+// is to be again, is worth to be read.
+func withEnabled(o object) object {
+	if _, said := o.find("enabled"); said {
+		return o
+	}
+	return append(slices.Clone(o), memberOf{key: "enabled", value: true})
 }
 
 func (o object) find(key string) (memberOf, bool) {
