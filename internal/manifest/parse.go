@@ -162,6 +162,9 @@ func (r *reader) document() {
 func (m *Manifest) findTwins() {
 	first := map[string]workflow.Problem{}
 	note := func(kind Kind, name string, at workflow.Value) {
+		if name == "" {
+			return // which is a problem of its own
+		}
 		key := string(kind) + " " + name
 		if twin, there := first[key]; there {
 			at.Problem("the %s %s is described twice, first at %s", kind, name, twin.Place())

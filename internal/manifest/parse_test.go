@@ -61,6 +61,7 @@ func TestWhatIsWrong(t *testing.T) {
 		aWebhook + "schema: {file: 1}":                {"f.yaml:3:16: schema.file wants text, but is a number; put it in quotes"},
 		"webhook: shop":                               {`f.yaml:1:10: the webhook needs the key "workflow": whose runs its events start`},
 		aWebhook + "---\n" + aWebhook:                 {"f.yaml:4:10: the webhook shop is described twice, first at f.yaml:1:10"},
+		"webhook: 1\n---\nwebhook: 2":                 {"f.yaml:1:10: webhook wants text, but is a number; put it in quotes", "f.yaml:1:10: the webhook needs", "f.yaml:3:10: webhook wants text", "f.yaml:3:10: the webhook needs"},
 		anAlert + "---\n" + anAlert:                   {"f.yaml:6:8: the alert failed is described twice, first at f.yaml:1:8"},
 		aWorkflow + "---\n" + aWorkflow:               {"f.yaml:4:7: the workflow orders is described twice, first at f.yaml:1:7"},
 		"name: orders\nstep: []":                      {`f.yaml:2:1: a workflow has no key "step"; did you mean "steps"?`},
