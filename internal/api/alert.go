@@ -126,7 +126,7 @@ func listAlerts(ctx context.Context, c *call) (page[meshhook.AlertView], error) 
 
 // alertBody is what an alert is made from, or changed by.
 type alertBody struct {
-	ID string `json:"id,omitempty" doc:"Id or name of the alert to change, as a JSON merge patch does; a new one is made when left out."`
+	ID *string `json:"id,omitempty" doc:"Id or name of the alert to change, as a JSON merge patch does; a new one is made when left out."`
 	AlertFields
 	SecretKey meshhook.Secret `json:"secret_key,omitzero" doc:"The secret that signs; generated and shown once when left out. For an alert that has one, the old one signs beside it for 24h."`
 }
@@ -146,8 +146,8 @@ func saveAlert(ctx context.Context, c *call, body *alertBody) (savedAlert, error
 		s.workflow = &w
 	}
 	var a meshhook.Alert
-	if body.ID != "" {
-		id, missing := c.alertID(ctx, body.ID)
+	if body.ID != nil {
+		id, missing := c.bodyAlertID(ctx, *body.ID)
 		if missing != nil {
 			return savedAlert{}, missing
 		}
@@ -302,6 +302,15 @@ func (c *call) alertID(ctx context.Context, nameOrID string) (meshhook.ID, error
 		return meshhook.ID{}, meshhook.Errorf(meshhook.CodeNotFound, "there is no alert of this name")
 	}
 	return c.project.AlertID(ctx, nameOrID)
+}
+
+// bodyAlertID is the id of the alert that a body names: an empty name is a slip of who
+// wrote it, and not another alert.
+func (c *call) bodyAlertID(ctx context.Context, nameOrID string) (meshhook.ID, error) {
+	if nameOrID == "" {
+		return meshhook.ID{}, wrongAt("/id", "is empty; give the id or name of an alert, or leave it out")
+	}
+	return c.alertID(ctx, nameOrID)
 }
 
 // deleteAlert leaves the log of what it has sent.

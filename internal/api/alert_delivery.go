@@ -162,7 +162,7 @@ func reportAlerts(ctx context.Context, c *call) (r meshhook.AlertReport, err err
 
 // testAlert sends a sample: of a stored alert, or of one that the body describes.
 func testAlert(ctx context.Context, c *call, body *alertBody) (t alert.Trial, err error) {
-	if body.ID != "" {
+	if body.ID != nil {
 		var given map[string]json.RawMessage
 		if err := json.Unmarshal(c.body, &given); err != nil {
 			return t, err
@@ -170,7 +170,7 @@ func testAlert(ctx context.Context, c *call, body *alertBody) (t alert.Trial, er
 		if len(given) > 1 {
 			return t, wrongAt("/id", "a stored alert is tried as it is; give its id alone, or leave it out")
 		}
-		id, err := c.alertID(ctx, body.ID)
+		id, err := c.bodyAlertID(ctx, *body.ID)
 		if err != nil {
 			return t, err
 		}

@@ -231,7 +231,6 @@ func TestAnAlertThatCannotBe(t *testing.T) {
 		`{"id":"` + id + `","payload":"••••••"}`:                                        "/payload",
 		`{"workflow_id":"hello","on":["exhausted"],"url":"https://example.com/"}`:       "/on/0",
 		`{"all_workflows":true,"on":["failed"],"url":"https://example.com","when":"("}`: "/when",
-		`{"id":"nonsense"}`:                                          "/id",
 		`{"id":""}`:                                                  "/id",
 		`{` + whole + `,"throttle":"soon"}`:                          "/throttle",
 		`{` + whole + `,"timeout":""}`:                               "/timeout",

@@ -139,7 +139,7 @@ func TestDaemonsLookAtTheSameTime(t *testing.T) {
 	a := h.plainAlert()
 	a.On, a.DelayThreshold = []meshhook.Condition{meshhook.OnDelayed}, meshhook.Duration(time.Millisecond)
 	h.createAlert(t, a, "first")
-	a.ID = meshhook.NewID()
+	a.ID, a.Name = meshhook.NewID(), "second"
 	h.createAlert(t, a, "second")
 	h.recordMany(t, 50)
 	other := pgtest.Open(t, h.url)
