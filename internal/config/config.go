@@ -32,6 +32,9 @@ type Config struct {
 	Only string `mapstructure:"only"`
 	// MasterKey is the master key's text; empty when it is in MasterKeyFile.
 	MasterKey meshhook.Secret `mapstructure:"master_key"`
+	// MasterKeyNext is the text of the master key that a rotation changes to; empty when
+	// it is in a file beside MasterKeyFile, or there is none.
+	MasterKeyNext meshhook.Secret `mapstructure:"master_key_next"`
 	// MasterKeyFile is the absolute path of the file that holds the master key.
 	MasterKeyFile string `mapstructure:"master_key_file"`
 	// MetricsToken is what /metrics asks for; empty when it asks for nothing.

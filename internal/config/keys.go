@@ -45,6 +45,7 @@ func Keys() []Key {
 		{Name: "postgres.bin_dir", Help: "Directory of Postgres' programs, for the private cluster. Empty: looked for."},
 		{Name: "data_dir", Default: "$XDG_DATA_HOME/meshhook, for root " + rootDataDir, Help: "Directory of the private cluster, the master key and the spool."},
 		{Name: "master_key", Help: "The master key itself, 32 bytes in base64, instead of a file; for the environment."},
+		{Name: "master_key_next", Help: "The master key that 'meshhook key rotate' changes to, where master_key is set; for the environment."},
 		{Name: "master_key_file", Default: masterKeyName + " in data_dir", Help: "File of the master key, made on the first start."},
 		{Name: "metrics_token", Help: "Token that /metrics asks for, as 'Authorization: Bearer TOKEN'. Empty: it asks for none."},
 		{Name: "network.allow", Help: "Private addresses or networks (CIDR) that outgoing calls may reach."},
@@ -86,7 +87,9 @@ func Keys() []Key {
 }
 
 // isSecret tells the keys whose whole value is a secret.
-func isSecret(key string) bool { return key == "master_key" || key == "metrics_token" }
+func isSecret(key string) bool {
+	return key == "master_key" || key == "master_key_next" || key == "metrics_token"
+}
 
 // fields returns where in c each key's value lives, by the tags.
 func fields(c *Config) map[string]reflect.Value {

@@ -95,7 +95,7 @@ func TestLoad_Defaults(t *testing.T) {
 	want := map[string]string{
 		"listen": ":8080", "admin_listen": "127.0.0.1:8081", "public_url": "", "only": "", "project": "default",
 		"database_url": "", "database.max_conns": "0", "postgres.bin_dir": "", "data_dir": data,
-		"master_key": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "", "metrics_token": "",
+		"master_key": "", "master_key_next": "", "master_key_file": data + "/master.key", "network.allow": "", "trusted_proxies": "", "metrics_token": "",
 		"ingress.max_body": "1MiB", "ingress.max_in_flight": "1024", "schema.engine": "auto", "schema.assert_formats": "false", "engine.concurrency": "256",
 		"ingress.max_buffered": "256MiB", "ingress.max_connections": "10000", "ingress.read_timeout": "1m",
 		"limits.store": "auto", "limits.failed_verifications": "60/minute", "limits.unknown_paths": "300/minute",
@@ -167,7 +167,7 @@ func TestLoad_EveryKeyByEveryMeans(t *testing.T) {
 	var env, flags []string
 	var file strings.Builder
 	for _, key := range config.Keys() {
-		if key.Name == "master_key" || key.Name == "metrics_token" {
+		if key.Name == "master_key" || key.Name == "master_key_next" || key.Name == "metrics_token" {
 			require.Empty(t, key.Flag, "a flag shows in the list of processes")
 			continue
 		}

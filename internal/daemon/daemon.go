@@ -79,6 +79,8 @@ type Daemon struct {
 	circuits *circuit.Breaker
 	manager  *systemd.Manager
 	pulse    pulse
+	// told is what the others know of its keys.
+	told told
 	// known is the version of the configuration that the caches hold.
 	known   atomic.Int64
 	servers []*server

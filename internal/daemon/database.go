@@ -6,15 +6,12 @@ package daemon
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 
 	"github.com/profullstack/meshhook/internal/config"
-	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/pgembed"
 	"github.com/profullstack/meshhook/internal/postgres"
-	"github.com/profullstack/meshhook/internal/seal"
 )
 
 // OpenOptions say for whom the database is opened.
@@ -94,30 +91,11 @@ func (db *Database) prepare(ctx context.Context, c *config.Config, o OpenOptions
 	} else if err := db.IsMigrated(ctx); err != nil {
 		return err
 	}
-	master, err := masterKey(ctx, db.DB, c)
-	if err != nil {
+	if err := makeMasterKey(ctx, db.DB, c); err != nil {
 		return err
 	}
-	return db.Unseal(ctx, master)
-}
-
-// masterKey returns the master key: from the environment, or from its file, which
-// is made for a database that has no keys yet. For one that has, a missing file is
-// an error: a new key could open nothing.
-func masterKey(ctx context.Context, db *postgres.DB, c *config.Config) (seal.MasterKey, error) {
-	if !c.MasterKey.IsZero() {
-		return seal.ParseMasterKey(c.MasterKey)
+	if err := db.UnsealBy(ctx, masterKeys(c)); err != nil {
+		return err
 	}
-	key, err := seal.LoadMasterKeyFile(c.MasterKeyFile)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
-	}
-	sealed, err := db.IsSealed(ctx)
-	if err != nil {
-		return seal.MasterKey{}, err
-	}
-	if sealed {
-		return seal.MasterKey{}, meshhook.Errorf(meshhook.CodeInvalid, "this database is sealed with a master key that is not at %s; copy that file here from the machine that made it, or set MESHHOOK_MASTER_KEY", c.MasterKeyFile)
-	}
-	return seal.CreateMasterKeyFile(c.MasterKeyFile)
+	return db.promoteMasterKey(ctx, c, o.Log)
 }

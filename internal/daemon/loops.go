@@ -28,6 +28,7 @@ func (d *Daemon) loops() []*loop.Loop {
 	config := d.bell(postgres.BellConfig)
 	list := []*loop.Loop{
 		{Name: "configuration", Bell: config.C(), Every: poll, Work: d.refresh},
+		{Name: "keys", Bell: d.bell(postgres.BellKeys).C(), Every: poll, Work: once(d.renewKeys)},
 		{Name: "heartbeat", Every: 5 * time.Second, Work: once(d.beat)},
 		{Name: "recover", Every: poll, Work: chores.Recover},
 		{Name: "places", Every: time.Minute, Work: chores.LetIn},

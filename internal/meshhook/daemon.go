@@ -12,6 +12,15 @@ type Daemon struct {
 	Roles     []string  `json:"roles"`
 	StartedAt time.Time `json:"started_at"`
 	SeenAt    time.Time `json:"seen_at"`
+	// KeysVersion is the version of the data keys that it uses; 0 of a daemon that is
+	// too old to say.
+	KeysVersion int64 `json:"keys_version"`
+	// MasterKeyID is the master key of its machine that opens the data keys, empty where
+	// none does: it cannot start again.
+	MasterKeyID string `json:"master_key_id"`
+	// ClockAheadMS is by how many milliseconds its clock is ahead of the server's, what
+	// the heartbeat takes on its way included; negative when it is behind.
+	ClockAheadMS int64 `json:"clock_ahead_ms"`
 }
 
 // Status is one look at an installation: who serves, and how one project fares.

@@ -21,6 +21,7 @@ const (
 	BellDaemons    Channel = "meshhook_daemons"    // a daemon came, went or counts elsewhere
 	BellDeliveries Channel = "meshhook_deliveries" // there are alerts to send
 	BellCircuits   Channel = "meshhook_circuits"   // a circuit opened or closed
+	BellKeys       Channel = "meshhook_keys"       // the data keys changed
 )
 
 // bellGather is how long rings are collected before they are sent together.

@@ -14,9 +14,12 @@ const daemonSeen = 15 * time.Second
 
 // Beat says that the daemon is alive; the first beat makes it known.
 func (db *DB) Beat(ctx context.Context, d meshhook.Daemon) error {
+	keys, master := db.keys.standing()
 	_, err := db.pool.Exec(ctx, `
-		INSERT INTO daemons (id, host, pid, version, roles) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO UPDATE SET seen_at = now()`, d.ID, d.Host, d.PID, d.Version, d.Roles)
+		INSERT INTO daemons (id, host, pid, version, roles, keys_version, master_key_id, clock_ahead_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 1000 * extract(epoch FROM $8::timestamptz - clock_timestamp()))
+		ON CONFLICT (id) DO UPDATE SET seen_at = now(), keys_version = excluded.keys_version, master_key_id = excluded.master_key_id,
+		       clock_ahead_ms = excluded.clock_ahead_ms`, d.ID, d.Host, d.PID, d.Version, d.Roles, keys, master, time.Now())
 	return translate(err, "recording the heartbeat")
 }
 
@@ -31,16 +34,7 @@ func (db *DB) Leave(ctx context.Context, id meshhook.ID) error {
 // tenant's queue.
 func (t *Tenant) Status(ctx context.Context) (s meshhook.Status, err error) {
 	err = t.inTx(ctx, "reading the status", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT id, host, pid, version, roles, started_at, seen_at FROM daemons WHERE seen_at > now() - $1::interval ORDER BY id`, daemonSeen)
-		if err != nil {
-			return err
-		}
-		s.Daemons, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d meshhook.Daemon, err error) {
-			err = row.Scan(&d.ID, &d.Host, &d.PID, &d.Version, &d.Roles, &d.StartedAt, &d.SeenAt)
-			inUTC(&d.StartedAt, &d.SeenAt)
-			return d, err
-		})
-		if err != nil {
+		if s.Daemons, err = daemons(ctx, tx, daemonSeen); err != nil {
 			return err
 		}
 		if s.Runs, err = counts[meshhook.RunStatus](ctx, tx, `SELECT status, count(*) FROM runs WHERE project_id = $1 AND id >= $2 GROUP BY status`, t.id); err != nil {
@@ -64,6 +58,33 @@ func (t *Tenant) Status(ctx context.Context) (s meshhook.Status, err error) {
 	})
 	inUTC(s.OldestQueued)
 	return s, err
+}
+
+// querier is what a pool, a connection and a transaction can do.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// daemons lists those that were seen within the time given, the oldest first.
+func daemons(ctx context.Context, q querier, within time.Duration) ([]meshhook.Daemon, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id, host, pid, version, roles, started_at, seen_at, keys_version, master_key_id, clock_ahead_ms
+		  FROM daemons WHERE seen_at > now() - $1::interval ORDER BY id`, within)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d meshhook.Daemon, err error) {
+		err = row.Scan(&d.ID, &d.Host, &d.PID, &d.Version, &d.Roles, &d.StartedAt, &d.SeenAt, &d.KeysVersion, &d.MasterKeyID, &d.ClockAheadMS)
+		inUTC(&d.StartedAt, &d.SeenAt)
+		return d, err
+	})
+}
+
+// Daemons lists those that were seen within the time given and have not said that they
+// stop, the oldest first.
+func (db *DB) Daemons(ctx context.Context, within time.Duration) ([]meshhook.Daemon, error) {
+	list, err := daemons(ctx, db.pool, within)
+	return list, translate(err, "listing the daemons")
 }
 
 // counts reads a table of statuses and counts over the last day.

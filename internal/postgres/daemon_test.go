@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
+	"github.com/profullstack/meshhook/internal/pgtest"
 )
 
 func TestDaemonLifecycle(t *testing.T) {
@@ -26,6 +27,12 @@ func TestDaemonLifecycle(t *testing.T) {
 	require.NoError(t, h.db.Beat(ctx, two))
 	seen := daemons()
 	require.Len(t, seen, 2)
+	for i := range seen {
+		require.Equal(t, int64(1), seen[i].KeysVersion)
+		require.Equal(t, pgtest.MasterKey(t).ID(), seen[i].MasterKeyID)
+		require.Less(t, max(seen[i].ClockAheadMS, -seen[i].ClockAheadMS), int64(5000))
+		seen[i].KeysVersion, seen[i].MasterKeyID, seen[i].ClockAheadMS = 0, "", 0
+	}
 	one.StartedAt, one.SeenAt = seen[0].StartedAt, seen[0].SeenAt
 	two.StartedAt, two.SeenAt = seen[1].StartedAt, seen[1].SeenAt
 	require.Equal(t, []meshhook.Daemon{one, two}, seen)

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/seal"
 )
 
 const eventFields = `id, project_id, endpoint_id, webhook, status, code, received_at, remote_addr, method, path,
@@ -86,7 +85,7 @@ func (db *DB) scanEvent(row pgx.CollectableRow) (meshhook.Event, error) {
 // openEvent unseals an event's head and body into it; a nil body was not read.
 func (db *DB) openEvent(e *meshhook.Event, sealedHead, body []byte) (err error) {
 	e.ReceivedAt = e.ReceivedAt.UTC()
-	text, err := db.box.Open(sealedHead, seal.AD("events.head", e.ID))
+	text, err := db.openBytes("events.head", e.ID, sealedHead)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -80,4 +81,84 @@ func (db *DB) RateKeys(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// SealedColumns lists what a rotation seals anew.
+func SealedColumns() (list []string) {
+	for _, t := range sealedTables {
+		for _, column := range t.columns {
+			list = append(list, t.name+"."+column)
+		}
+	}
+	return list
+}
+
+// AgeKeys makes a process one that has not asked for the keys for an hour.
+func AgeKeys(db *DB) {
+	long := db.keys.fresh.Load().Add(-time.Hour)
+	db.keys.fresh.Store(&long)
+}
+
+// NotTakenUp is what a rotation says of a daemon that does not come along.
+var NotTakenUp = notTakenUp
+
+// SampleValues counts sealed values by a sample of so many per cent of the pages.
+func SampleValues(ctx context.Context, db *DB, percent float64) (counts map[uint32]int64, err error) {
+	counts = map[uint32]int64{}
+	err = db.inTx(ctx, "counting", func(tx pgx.Tx) error {
+		for i := range sealedTables {
+			if err := addCounts(ctx, tx, &sealedTables[i], percent, counts); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return counts, err
+}
+
+// OpenAll opens every sealed value: place → value.
+func OpenAll(ctx context.Context, db *DB) (map[string]string, error) {
+	all := map[string]string{}
+	err := db.inTx(ctx, "opening everything", func(tx pgx.Tx) error {
+		for i := range sealedTables {
+			t := &sealedTables[i]
+			key := t.keyColumns(func(_ int, name, _ string) string { return name + "::text" })
+			rows, err := tx.Query(ctx, "SELECT ARRAY["+key+"], ARRAY["+strings.Join(t.columns, ", ")+"] FROM "+t.name)
+			if err != nil {
+				return err
+			}
+			list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s sealedRow, err error) {
+				err = row.Scan(&s.key, &s.values)
+				return s, err
+			})
+			if err != nil {
+				return err
+			}
+			for _, row := range list {
+				if err := openRow(db, t, row, all); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func openRow(db *DB, t *sealedTable, row sealedRow, all map[string]string) error {
+	for i, sealed := range row.values {
+		if sealed == nil {
+			continue
+		}
+		place, err := t.place(t.columns[i], row.key)
+		if err != nil {
+			return err
+		}
+		value, err := db.opener(sealed).Open(sealed, place)
+		if err != nil {
+			return err
+		}
+		all[string(place)] = string(value)
+	}
+	return nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/profullstack/meshhook/internal/lane"
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/seal"
 )
 
 // writeTimeout bounds one group commit.
@@ -82,7 +81,7 @@ func (db *DB) sealIntake(in meshhook.Intake) (intakeRow, error) {
 		return row, meshhook.Errorf(meshhook.CodeInternal, "encoding an event: %w", err)
 	}
 	// Not compressed: a few hundred bytes gain less than it costs.
-	if row.head, err = db.box.Seal(text, seal.AD("events.head", e.ID)); err != nil {
+	if row.head, err = db.sealBytes("events.head", e.ID, text); err != nil {
 		return row, err
 	}
 	if row.body, err = db.sealBody("events.body", e.ID, append([]byte{}, e.Body...)); err != nil {

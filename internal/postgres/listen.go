@@ -18,7 +18,7 @@ var reconnect = backoff.Policy{Initial: 100 * time.Millisecond, Max: 5 * time.Se
 // what was missed is looked for.
 func (db *DB) Hear(ctx context.Context) {
 	for attempt := 1; ; attempt++ {
-		err := db.listen(ctx, []Channel{BellConfig, BellRuns, BellControl, BellJournal, BellDaemons, BellDeliveries, BellCircuits}, func(c Channel) {
+		err := db.listen(ctx, []Channel{BellConfig, BellRuns, BellControl, BellJournal, BellDaemons, BellDeliveries, BellCircuits, BellKeys}, func(c Channel) {
 			attempt = 1
 			db.bell.sound(c)
 		})

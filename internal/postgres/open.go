@@ -13,7 +13,6 @@ import (
 
 	"github.com/profullstack/meshhook/internal/lane"
 	"github.com/profullstack/meshhook/internal/meshhook"
-	"github.com/profullstack/meshhook/internal/seal"
 )
 
 // connectTimeout bounds one attempt to connect.
@@ -37,7 +36,7 @@ type DB struct {
 	// direct connects outside the pool, for the connections that listen and ring.
 	direct *pgx.ConnConfig
 	log    *slog.Logger
-	box    *seal.Box
+	keys   keyring
 	bell   *bell
 	// closing lets Close be called by whoever comes first.
 	closing sync.Once
@@ -76,7 +75,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, translate(err, "connecting to the database")
 	}
 	db := &DB{pool: pool, direct: config.ConnConfig.Copy(), log: o.Log}
-	db.bell = newBell(db) //nolint:contextcheck // it rings for as long as the database is open
+	db.keys.again = db.readAgain //nolint:contextcheck // see keyring.again
+	db.bell = newBell(db)        //nolint:contextcheck // it rings for as long as the database is open
 	db.startLanes()
 	return db, nil
 }

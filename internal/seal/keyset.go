@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -49,20 +50,83 @@ func Open(m MasterKey, wrapped []byte) (*Box, error) {
 	if err := errors.Join(noPrimary, noBox, noZip); err != nil {
 		return nil, fmt.Errorf("open the keyset: %w", err)
 	}
-	return &Box{aead: box, primary: primary.KeyID(), zip: zip}, nil
+	b := &Box{aead: box, primary: primary.KeyID(), zip: zip}
+	for _, key := range handle.KeysetInfo().GetKeyInfo() {
+		b.keys = append(b.keys, key.GetKeyId())
+	}
+	return b, nil
 }
 
-// Rotate adds a fresh data key to a wrapped keyset and makes it the one that
-// seals. The old keys stay, so that everything sealed before still opens. A
-// daemon that runs must Open the result before it meets a value of the new key.
-func Rotate(m MasterKey, wrapped []byte) ([]byte, error) {
+// OpenAny is Open with the first of the master keys that fits: while a master key is
+// exchanged, there are two. If none fits, the error is that of the first.
+func OpenAny(masters []MasterKey, wrapped []byte) (*Box, MasterKey, error) {
+	var first error
+	for _, m := range masters {
+		box, err := Open(m, wrapped)
+		if err == nil {
+			return box, m, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return nil, MasterKey{}, cmp.Or(first, errors.New("no master key was loaded"))
+}
+
+// AddKey adds a fresh data key to a wrapped keyset, which nothing seals with yet, and
+// returns its id. Everybody must have opened the result before Promote: who has an
+// older keyset cannot open what the new key seals. A key that was added and never
+// promoted, because somebody was interrupted in between, is taken up again.
+func AddKey(m MasterKey, wrapped []byte) (added []byte, id uint32, err error) {
+	handle, err := unwrap(m, wrapped)
+	if err != nil {
+		return nil, 0, err
+	}
+	newest, err := handle.Entry(handle.Len() - 1)
+	if err == nil && !newest.IsPrimary() {
+		return wrapped, newest.KeyID(), nil
+	}
+	manager := keyset.NewManagerFromHandle(handle)
+	if err == nil {
+		id, err = manager.Add(aead.AES256GCMKeyTemplate())
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("make a data key: %w", err)
+	}
+	added, err = wrap(m, manager)
+	return added, id, err
+}
+
+// Promote makes the data key of that id, which AddKey added, the one that seals. The
+// old keys stay, so that everything sealed before still opens.
+func Promote(m MasterKey, wrapped []byte, id uint32) ([]byte, error) {
 	handle, err := unwrap(m, wrapped)
 	if err != nil {
 		return nil, err
 	}
 	manager := keyset.NewManagerFromHandle(handle)
-	if err := addPrimary(manager); err != nil {
+	if err := manager.SetPrimary(id); err != nil {
+		return nil, fmt.Errorf("promote data key %08x: %w", id, err)
+	}
+	return wrap(m, manager)
+}
+
+// Retire takes every data key but the one that seals out of a wrapped keyset. What
+// they sealed cannot be opened any more, by anybody: nothing must be left of it.
+func Retire(m MasterKey, wrapped []byte) ([]byte, error) {
+	handle, err := unwrap(m, wrapped)
+	if err != nil {
 		return nil, err
+	}
+	primary, err := handle.Primary()
+	if err != nil {
+		return nil, fmt.Errorf("read the keyset: %w", err)
+	}
+	manager := keyset.NewManagerFromHandle(handle)
+	for _, key := range handle.KeysetInfo().GetKeyInfo() {
+		if id := key.GetKeyId(); id != primary.KeyID() {
+			if err := manager.Delete(id); err != nil {
+				return nil, fmt.Errorf("retire data key %08x: %w", id, err)
+			}
+		}
 	}
 	return wrap(m, manager)
 }

@@ -34,9 +34,12 @@ func TestOpen_AnotherMasterKey(t *testing.T) {
 		"); give the right one in MESHHOOK_MASTER_KEY or in the file that master_key_file names"
 
 	_, opened := seal.Open(mine, wrapped)
-	_, rotated := seal.Rotate(mine, wrapped)
+	_, _, added := seal.AddKey(mine, wrapped)
+	_, promoted := seal.Promote(mine, wrapped, 1)
+	_, retired := seal.Retire(mine, wrapped)
+	_, _, opensNone := seal.OpenAny([]seal.MasterKey{mine, newMasterKey(t)}, wrapped)
 	_, rewrapped := seal.Rewrap(mine, theirs, wrapped)
-	for _, err := range []error{opened, rotated, rewrapped} {
+	for _, err := range []error{opened, added, promoted, retired, rewrapped, opensNone} {
 		require.EqualError(t, err, want)
 		require.Equal(t, meshhook.CodeInvalid, meshhook.ErrorCode(err))
 	}
@@ -71,7 +74,72 @@ func TestOpen_DamagedKeyset(t *testing.T) {
 	}
 }
 
-func TestRotate_OldValuesStillOpen(t *testing.T) {
+func TestOpenAny(t *testing.T) {
+	old, next := newMasterKey(t), newMasterKey(t)
+	wrapped, err := seal.NewKeyset(next)
+	require.NoError(t, err)
+	box, fits, err := seal.OpenAny([]seal.MasterKey{old, next}, wrapped)
+	require.NoError(t, err)
+	require.NotNil(t, box)
+	require.Equal(t, next.ID(), fits.ID())
+	_, _, err = seal.OpenAny(nil, wrapped)
+	require.ErrorContains(t, err, "no master key was loaded")
+}
+
+func TestAddKey_TakesUpWhatWasNotPromoted(t *testing.T) {
+	key := newMasterKey(t)
+	wrapped, err := seal.NewKeyset(key)
+	require.NoError(t, err)
+	added, id, err := seal.AddKey(key, wrapped)
+	require.NoError(t, err)
+	again, same, err := seal.AddKey(key, added)
+	require.NoError(t, err)
+	require.Equal(t, id, same)
+	require.Equal(t, added, again)
+	require.NotEqual(t, id, openBox(t, key, added).PrimaryKeyID(), "nothing seals with it yet")
+	_, err = seal.Promote(key, added, id+1)
+	require.ErrorContains(t, err, "promote data key")
+}
+
+func TestRetire(t *testing.T) {
+	key := newMasterKey(t)
+	wrapped, err := seal.NewKeyset(key)
+	require.NoError(t, err)
+	ad := seal.AD("secrets.value", meshhook.NewID())
+	old, err := openBox(t, key, wrapped).Seal([]byte("value"), ad)
+	require.NoError(t, err)
+	wrapped = rotate(t, key, rotate(t, key, wrapped))
+	three := openBox(t, key, wrapped)
+	require.Len(t, three.KeyIDs(), 3)
+	moved, err := three.Reseal(old, ad)
+	require.NoError(t, err)
+	_, err = three.Reseal(old, seal.AD("secrets.value", meshhook.NewID()))
+	require.Error(t, err)
+
+	wrapped, err = seal.Retire(key, wrapped)
+	require.NoError(t, err)
+	one := openBox(t, key, wrapped)
+	require.Equal(t, []uint32{three.PrimaryKeyID()}, one.KeyIDs())
+	require.True(t, one.Has(three.PrimaryKeyID()))
+	require.False(t, one.Has(three.KeyID(old)))
+	opened, err := one.Open(moved, ad)
+	require.NoError(t, err)
+	require.Equal(t, []byte("value"), opened)
+	_, err = one.Open(old, ad)
+	require.ErrorContains(t, err, "its key is gone")
+}
+
+// rotate adds a data key and promotes it.
+func rotate(t *testing.T, key seal.MasterKey, wrapped []byte) []byte {
+	t.Helper()
+	added, id, err := seal.AddKey(key, wrapped)
+	require.NoError(t, err)
+	promoted, err := seal.Promote(key, added, id)
+	require.NoError(t, err)
+	return promoted
+}
+
+func TestPromote_OldValuesStillOpen(t *testing.T) {
 	key := newMasterKey(t)
 	wrapped, err := seal.NewKeyset(key)
 	require.NoError(t, err)
@@ -80,8 +148,7 @@ func TestRotate_OldValuesStillOpen(t *testing.T) {
 	old, err := before.Seal([]byte("old"), ad)
 	require.NoError(t, err)
 
-	wrapped, err = seal.Rotate(key, wrapped)
-	require.NoError(t, err)
+	wrapped = rotate(t, key, wrapped)
 	after := openBox(t, key, wrapped)
 	require.NotEqual(t, before.PrimaryKeyID(), after.PrimaryKeyID())
 	require.NotEqual(t, after.PrimaryKeyID(), after.KeyID(old), "what is old can be told from what is new")

@@ -16,12 +16,13 @@
 // place does not open there.
 //
 // Nonces are random, so one key should seal no more than 2^32 values
-// (NIST SP 800-38D, section 8.3); Rotate long before that.
+// (NIST SP 800-38D, section 8.3); AddKey and Promote another long before that.
 package seal
 
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -38,6 +39,7 @@ const (
 type Box struct {
 	aead    tink.AEAD
 	primary uint32
+	keys    []uint32 // the primary among them, oldest first
 	zip     *compressor
 }
 
@@ -84,6 +86,22 @@ func (*Box) KeyID(sealed []byte) uint32 {
 
 // PrimaryKeyID returns the id of the data key that seals now.
 func (b *Box) PrimaryKeyID() uint32 { return b.primary }
+
+// KeyIDs returns the ids of all data keys, oldest first.
+func (b *Box) KeyIDs() []uint32 { return slices.Clone(b.keys) }
+
+// Has tells whether the data key of that id is in the keyset.
+func (b *Box) Has(id uint32) bool { return slices.Contains(b.keys, id) }
+
+// Reseal opens a value of the place ad and seals it anew under the primary key,
+// whether or not it is a body.
+func (b *Box) Reseal(sealed, ad []byte) ([]byte, error) {
+	plain, err := b.Open(sealed, ad)
+	if err != nil {
+		return nil, err
+	}
+	return b.Seal(plain, ad)
+}
 
 // place writes associated data made by AD for an error message.
 func place(ad []byte) string {
