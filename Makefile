@@ -96,7 +96,7 @@ clean: ## remove what was built
 
 # The profile is made by each run of make that asks for it, and once in it: so
 # `make check test` runs the tests a single time, and `make test` always.
-$(PROFILE): deps cc tmux package-deps $(NFPM) always
+$(PROFILE): deps cc tmux pooler package-deps $(NFPM) always
 	@mkdir -p $(@D)
 	$(GO) test -race -shuffle=on -timeout 30m -covermode=atomic -coverpkg=./... -coverprofile=$@ ./...
 
@@ -221,6 +221,11 @@ tmux:
 		exit 1; \
 	fi; \
 	$(call apt_install,tmux)
+# doctor is tried behind a real pooler; without one that test is left out.
+.PHONY: pooler
+pooler:
+	@if command -v pgbouncer > /dev/null || [ -x /usr/sbin/pgbouncer ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then exit 0; fi; \
+	$(call apt_install,pgbouncer) || echo "no pgbouncer could be installed: a test is left out" >&2
 
 apt_install = export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1; \
 	apt-get install -y --no-install-recommends $(1) || { apt-get update && apt-get install -y --no-install-recommends $(1); }

@@ -78,6 +78,7 @@ var law = []row{
 	// What looks.
 	{"tail", only("meshhook", "backoff"), "it follows any journal: the source is an interface above the struct that uses it"},
 	{"api", only("meshhook", "alert", "content", "limit", "signature", "workflow", "tail"), "a face asks a Store in ground types; what it takes in it reads and checks with the tools of the commands"},
+	{"doctor", only("meshhook"), "judging an installation is pure: what is to be judged, others gather"},
 	{"tui", only("meshhook", "tail", "expr"), "a face asks a Store in ground types, so that it can be tested without a database"},
 
 	// Wiring.

@@ -70,7 +70,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		"token": "", "token create": "expires-in name role", "token list": "", "token revoke": "",
 		"audit": "", "audit list": "action actor limit since",
 		"tail": "kind plain since status webhook workflow", "ui": "", "expr": "event file run",
-		"config": "", "config show": "", "key": "", "key status": "exact", "key rotate": "data-only reencrypt",
+		"config": "", "config show": "", "doctor": "", "key": "", "key status": "exact", "key rotate": "data-only reencrypt",
 		"migrate": "", "migrate up": "", "migrate status": "", "status": "",
 		"apply": "dry-run file prune yes", "export": "dir force reveal", "version": "", "completion": "",
 	}

@@ -40,7 +40,7 @@ the running daemon's, or one that it starts for the command.`,
 		newDaemonCmd(a), newWebhookCmd(a), newWorkflowCmd(a), newRunCmd(a), newEventCmd(a), newAlertsCmd(a), newSchemaCmd(a), newSecretCmd(a), newProjectCmd(a),
 		newTokenCmd(a), newAuditCmd(a),
 		newApplyCmd(a), newExportCmd(a), newTailCmd(a), newUICmd(a), newExprCmd(a), newVerifyCmd(a),
-		newConfigCmd(a), newMigrateCmd(a), newKeyCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
+		newConfigCmd(a), newMigrateCmd(a), newKeyCmd(a), newDoctorCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
 	)
 	root.SetHelpCommand(newHelpCmd())
 	showVersion := root.Flags().Bool("version", false, "print the version: the same as 'meshhook version'")

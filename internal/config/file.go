@@ -117,7 +117,7 @@ func (d document) warnings() []string {
 	if d.mode&others == 0 || runtime.GOOS == "windows" { // whose modes say nothing
 		return nil
 	}
-	for _, key := range []string{"master_key", "database_url", "metrics_token"} {
+	for _, key := range []string{"master_key", "master_key_next", "database_url", "metrics_token"} {
 		v, set := d.values[key]
 		text, _ := v.raw.(string)
 		if set && maskValue(key, text) != text {

@@ -88,6 +88,23 @@ func (db *Database) promoteMasterKey(ctx context.Context, c *config.Config, log 
 	return nil
 }
 
+// CheckKeys opens what is stored with the master key of this machine, and changes
+// nothing. opened is how many values it tried; sealed tells that there are keys at all.
+func (db *Database) CheckKeys(ctx context.Context, c *config.Config) (opened int, sealed bool, err error) {
+	masters := masterKeys(c)
+	if _, err := masters(); err != nil {
+		return 0, true, err
+	}
+	if sealed, err = db.IsSealed(ctx); err != nil || !sealed {
+		return 0, sealed, err
+	}
+	if err := db.UnsealBy(ctx, masters); err != nil {
+		return 0, true, err
+	}
+	opened, err = db.DB.CheckKeys(ctx)
+	return opened, true, err
+}
+
 // NextMasterKey returns the master key that a rotation changes to. From a file it is made,
 // unless it lies there already: brought by the operator, so that other machines have it,
 // too, or left by a rotation that was interrupted. With a master key from the environment

@@ -18,13 +18,16 @@ import (
 // connectTimeout bounds one attempt to connect.
 const connectTimeout = 5 * time.Second
 
+// DefaultMaxConns is the size of a pool where nobody says otherwise.
+const DefaultMaxConns = 16
+
 // Options say how to reach the database.
 type Options struct {
 	// DSN is a connection URL or keyword string as libpq and pgx read it.
 	DSN string
 	// Name is shown by the server as the connections' application_name.
 	Name string
-	// MaxConns bounds the pool; 0 takes 16.
+	// MaxConns bounds the pool; 0 takes DefaultMaxConns.
 	MaxConns int
 	Log      *slog.Logger
 }
@@ -58,7 +61,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	config.MaxConns = 16
+	config.MaxConns = DefaultMaxConns
 	if o.MaxConns > 0 {
 		config.MaxConns = int32(min(o.MaxConns, 1000)) //nolint:gosec // bounded on this line
 	}

@@ -1,0 +1,98 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+// DiskFacts are the space of the file system that a directory lies on, in bytes.
+type DiskFacts struct {
+	Path        string
+	Free, Total uint64
+}
+
+// How full a disk may be: below the share or the bytes there is reason to look, below a
+// tenth of these to act.
+const (
+	diskShare = 0.10
+	diskBytes = 5 << 30
+)
+
+// Disk judges the space that is left. A small disk is judged by its share alone.
+func Disk(d DiskFacts) []Finding {
+	share := float64(d.Free) / float64(max(d.Total, 1))
+	text := fmt.Sprintf("%s of %s free at %s", size(d.Free), size(d.Total), d.Path)
+	const remedy = "make room, or shorten retention.events, retention.rejected and retention.journal"
+	switch {
+	case share < diskShare/10 || d.Free < diskBytes/100:
+		return []Finding{fail(remedy, "only %s: Postgres stops when it is full", text)}
+	case share < diskShare && d.Free < diskBytes:
+		return []Finding{warn(remedy, "only %s", text)}
+	}
+	return []Finding{ok("%s", text)}
+}
+
+func size(n uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	value, unit := float64(n), 0
+	for value >= 1024 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[unit])
+}
+
+// PortFacts are how an address to listen on stands.
+type PortFacts struct {
+	// Key is the configuration key, Address its value.
+	Key, Address string
+	// Err is why nobody could listen there; nil when it is free.
+	Err error
+	// InUse tells that Err is that somebody else listens there already.
+	InUse bool
+	// PID and Program are who that is; 0 where it cannot be told.
+	PID     int
+	Program string
+	// Ours tells that it is a daemon that has been seen in the database.
+	Ours bool
+}
+
+// Port judges an address to listen on.
+func Port(p PortFacts) []Finding {
+	where := p.Key + " " + p.Address
+	switch {
+	case p.Err == nil:
+		return []Finding{ok("%s is free", where)}
+	case p.Ours:
+		return []Finding{ok("%s is held by the daemon with pid %d", where, p.PID)}
+	case p.InUse && p.PID > 0:
+		return []Finding{fail(fmt.Sprintf("stop it, or set %s to another address", p.Key), "%s is held by %s (pid %d), which is no daemon of this database", where, p.Program, p.PID)}
+	case p.InUse:
+		return []Finding{warn(fmt.Sprintf("see who it is, as root: ss -ltnp; if it is no daemon of yours, set %s to another address", p.Key), "%s is held by a program that cannot be told from here", where)}
+	}
+	return []Finding{fail(fmt.Sprintf("set %s to another address; ports below 1024 need CAP_NET_BIND_SERVICE", p.Key), "%s cannot be listened on: %v", where, p.Err)}
+}
+
+// How long before its end a certificate is worth a word. Certificates by ACME are renewed
+// 30 days before.
+const (
+	certWarn = 21 * 24 * time.Hour
+	certFail = 3 * 24 * time.Hour
+)
+
+// Certificate judges when the public listener's certificate ends.
+func Certificate(path string, expires, now time.Time) []Finding {
+	left := expires.Sub(now)
+	const remedy = "renew it, and write it over the files: the daemon takes it up within a minute"
+	text := fmt.Sprintf("the certificate %s ends on %s, in %d days", path, expires.UTC().Format(time.DateOnly), int(left.Hours()/24))
+	switch {
+	case left < certFail:
+		return []Finding{fail(remedy, "%s", text)}
+	case left < certWarn:
+		return []Finding{warn(remedy, "%s", text)}
+	}
+	return []Finding{ok("%s", text)}
+}
