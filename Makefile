@@ -221,6 +221,7 @@ tmux:
 		exit 1; \
 	fi; \
 	$(call apt_install,tmux)
+
 # doctor is tried behind a real pooler; without one that test is left out.
 .PHONY: pooler
 pooler:

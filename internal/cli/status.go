@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 func newStatusCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show who serves, and how the project fares",
+		Long: `Show who serves, and how the project fares: daemons, rates, what waits and for how long, alerts
+against what is promised of them, circuits, places of workflows with a concurrency, storage.`,
 		Example: "  meshhook status\n  meshhook --project shop status -o json",
 		Args:    exactly(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a) },
@@ -35,13 +38,26 @@ func runStatus(ctx context.Context, a *app) error {
 		if status.Circuits == nil {
 			status.Circuits = []meshhook.Circuit{}
 		}
+		more, err := s.project.StatusMore(ctx)
+		if err != nil {
+			return err
+		}
+		status.More = &more
 		return a.print(status, func(w io.Writer) error { return writeStatus(a, w, s.config.Project, status) })
 	})
 }
 
+// writeStatus writes the lines in an order that does not change, who serves first.
 func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) error {
 	f := &fields{}
 	f.add("project", project)
+	if len(status.Daemons) == 0 {
+		f.add("daemons", cell{"none; start one with 'meshhook daemon'", tail.Bad})
+	}
+	for _, d := range status.Daemons {
+		f.add("daemon", fmt.Sprintf("%s, pid %d, %s, version %s, up %s", d.Host, d.PID, strings.Join(d.Roles, "+"), d.Version,
+			time.Since(d.StartedAt).Round(time.Second)))
+	}
 	f.add("webhooks", status.Webhooks)
 	f.add("workflows", status.Workflows)
 	f.add("events, 24h", countsText(meshhook.EventStatuses(), status.Events))
@@ -54,18 +70,105 @@ func writeStatus(a *app, w io.Writer, project string, status meshhook.Status) er
 	if status.Blocked > 0 {
 		f.add("blocked runs", fmt.Sprintf("%d wait for a place of their workflow's concurrency", status.Blocked))
 	}
-	if len(status.Daemons) == 0 {
-		f.add("daemons", "none; start one with 'meshhook daemon'")
-	}
-	for _, d := range status.Daemons {
-		f.add("daemon", fmt.Sprintf("%s, pid %d, %s, version %s, up %s", d.Host, d.PID, strings.Join(d.Roles, "+"), d.Version,
-			time.Since(d.StartedAt).Round(time.Second)))
+	if status.More != nil {
+		addWork(f, status.More)
 	}
 	addAlertHealth(f, status.Alerts)
-	for i := range status.Circuits {
-		f.add("circuit", circuitText(&status.Circuits[i], time.Now()))
+	if status.More != nil {
+		addLedger(f, status.More.Ledger)
 	}
-	return a.writeTable(w, &f.table)
+	for i := range status.Circuits {
+		f.add("circuit", cell{circuitText(&status.Circuits[i], time.Now()), tail.Warn})
+	}
+	if status.More != nil {
+		addStorage(f, status.More.Storage)
+	}
+	return a.writeFields(w, f)
+}
+
+// addWork says what is made, and what sleeps.
+func addWork(f *fields, m *meshhook.StatusMore) {
+	f.add("sleeping runs", m.Sleeping)
+	for _, p := range m.Places {
+		limit := "without a limit by now"
+		if p.Limit > 0 {
+			limit = fmt.Sprintf("at most %d for each key", p.Limit)
+		}
+		f.add("places", fmt.Sprintf("%s: %d taken, %d waiting, %s", p.Workflow, p.Taken, p.Waiting, limit))
+	}
+	f.add("events/s", rateText(m.Rates.Events))
+	f.add("runs/s", rateText(m.Rates.Runs))
+	f.add("alerts/s", rateText(m.Rates.Alerts))
+}
+
+// rateText is how many came in a second, over the last minute and the last hour.
+func rateText(l meshhook.Lately) string {
+	return fmt.Sprintf("%s last minute, %s last hour", perSecond(l.Minute, 60), perSecond(l.Hour, 3600))
+}
+
+// perSecond is a rate with three digits that count.
+func perSecond(n int64, seconds float64) string {
+	return strconv.FormatFloat(float64(n)/seconds, 'g', 3, 64)
+}
+
+// addLedger says how what is promised of alerts was kept.
+func addLedger(f *fields, r meshhook.AlertReport) {
+	if share := shareText(r.All.Delivered); share.text != "" {
+		f.add("delivered, 24h", cell{share.text + ", promised " + percent(r.Promised.Delivered) + " %", share.tone})
+	}
+	if d := r.All.Dispatch; d.P99 != nil {
+		f.add("sent after", cell{fmt.Sprintf("p50 %s, p95 %s, p99 %s, promised %.0fms", msText(d.P50), msText(d.P95), msText(d.P99), r.Promised.DispatchMS), promised(d.P99).tone})
+	}
+}
+
+func addStorage(f *fields, s meshhook.Storage) {
+	size := func(n int64) string { return meshhook.AboutSize(uint64(max(n, 0))) }
+	f.add("storage", fmt.Sprintf("%s: events %s, runs %s, journal %s, alerts %s", size(s.Total), size(s.Events), size(s.Runs), size(s.Journal), size(s.Alerts)))
+}
+
+// writeFields writes lines that a terminal would break at its edge broken between words,
+// below each other.
+func (a *app) writeFields(w io.Writer, f *fields) error {
+	if !a.aligned() || a.Size == nil {
+		return a.writeTable(w, &f.table)
+	}
+	width, _ := a.Size()
+	const least = 60
+	return a.writeTable(w, f.wrapped(max(width, least)))
+}
+
+// wrapped is the table in so many columns of a terminal.
+func (f *fields) wrapped(width int) *table {
+	names := 0
+	for _, row := range f.rows {
+		names = max(names, cells(row[0].text))
+	}
+	t := &table{}
+	for _, row := range f.rows {
+		name := row[0]
+		for _, line := range brokenAt(row[1].text, width-names-2) {
+			t.rows = append(t.rows, []cell{name, {line, row[1].tone}})
+			name = cell{text: " "}
+		}
+	}
+	return t
+}
+
+// brokenAt breaks a text between words into lines of so many columns; a word that is
+// longer stays whole.
+func brokenAt(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		switch {
+		case line == "":
+			line = word
+		case cells(line)+1+cells(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
 }
 
 // addAlertHealth says how alerts fare, of those who have any.

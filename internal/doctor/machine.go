@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"time"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 // DiskFacts are the space of the file system that a directory lies on, in bytes.
@@ -21,7 +23,7 @@ const (
 // Disk judges the space that is left. A small disk is judged by its share alone.
 func Disk(d DiskFacts) []Finding {
 	share := float64(d.Free) / float64(max(d.Total, 1))
-	text := fmt.Sprintf("%s of %s free at %s", size(d.Free), size(d.Total), d.Path)
+	text := fmt.Sprintf("%s of %s free at %s", meshhook.AboutSize(d.Free), meshhook.AboutSize(d.Total), d.Path)
 	const remedy = "make room, or shorten retention.events, retention.rejected and retention.journal"
 	switch {
 	case share < diskShare/10 || d.Free < diskBytes/100:
@@ -30,19 +32,6 @@ func Disk(d DiskFacts) []Finding {
 		return []Finding{warn(remedy, "only %s", text)}
 	}
 	return []Finding{ok("%s", text)}
-}
-
-func size(n uint64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	value, unit := float64(n), 0
-	for value >= 1024 && unit < len(units)-1 {
-		value /= 1024
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
 }
 
 // PortFacts are how an address to listen on stands.

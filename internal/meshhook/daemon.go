@@ -42,6 +42,56 @@ type Status struct {
 	// Circuits are the project's that are not closed, the oldest first.
 	Circuits []Circuit   `json:"circuits"`
 	Alerts   AlertHealth `json:"alerts"`
+	// More is what takes longer to find out; nil where it was not asked for.
+	More *StatusMore `json:"more,omitempty"`
+}
+
+// StatusMore is the part of a status that reads more than a few rows.
+type StatusMore struct {
+	Rates Rates `json:"rates"`
+	// Sleeping is the number of runs that wait for a time, a retry or a person.
+	Sleeping int64 `json:"sleeping_runs"`
+	// Due is the number of deliveries that could be sent now.
+	Due int64 `json:"due_deliveries"`
+	// Places are the workflows with a concurrency that have runs under way, by name.
+	Places []Places `json:"places"`
+	// Ledger is how alerts were delivered in the last 24 hours.
+	Ledger AlertReport `json:"ledger"`
+	// Storage is what the database takes, of all projects together.
+	Storage Storage `json:"storage"`
+}
+
+// Rates count what was made in the project lately.
+type Rates struct {
+	Events Lately `json:"events"`
+	Runs   Lately `json:"runs"`
+	Alerts Lately `json:"alerts"`
+}
+
+// Lately counts over the last minute and the last hour.
+type Lately struct {
+	Minute int64 `json:"last_minute"`
+	Hour   int64 `json:"last_hour"`
+}
+
+// Places are how the concurrency of a workflow is used.
+type Places struct {
+	Workflow string `json:"workflow"`
+	// Limit is how many runs may be under way at once, for each key; 0 when a newer
+	// version does not limit them.
+	Limit int64 `json:"limit"`
+	// Taken is how many are, Waiting how many would like to be, over all keys.
+	Taken   int64 `json:"taken"`
+	Waiting int64 `json:"waiting"`
+}
+
+// Storage is what the database takes, in bytes; what is not listed is the rest of Total.
+type Storage struct {
+	Total   int64 `json:"total_bytes"`
+	Events  int64 `json:"events_bytes"`
+	Runs    int64 `json:"runs_bytes"` // their steps included
+	Journal int64 `json:"journal_bytes"`
+	Alerts  int64 `json:"alerts_bytes"` // deliveries and their attempts
 }
 
 // AlertHealth is how the alerts of a project fare, without samples.

@@ -1,6 +1,7 @@
 package meshhook
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -37,4 +38,18 @@ func FormatSize(bytes int64) string {
 		}
 	}
 	return strconv.FormatInt(bytes, 10) + "B"
+}
+
+// AboutSize prints a number of bytes with one digit behind the point: "1.2 GiB".
+func AboutSize(bytes uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	value, unit := float64(bytes), 0
+	for value >= 1024 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[unit])
 }

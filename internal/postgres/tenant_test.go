@@ -440,6 +440,15 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		require.NoError(t, err)
 		require.Greater(t, cursor.XID, first.XID, "the present, for it has no entries")
 	},
+	"StatusMore": func(t *testing.T, intruder house, _ victim) {
+		more, err := intruder.project.StatusMore(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, more.Rates.Events)
+		require.Zero(t, more.Rates.Runs)
+		require.Zero(t, more.Rates.Alerts)
+		require.Zero(t, more.Sleeping)
+		require.Empty(t, more.Places)
+	},
 	"Status": func(t *testing.T, intruder house, _ victim) {
 		status, err := intruder.project.Status(t.Context())
 		require.NoError(t, err)
