@@ -12,6 +12,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/daemon"
+	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
 )
 
@@ -118,6 +119,18 @@ func alertNames(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) (
 	return names, err
 }
 
+// recent completes with the ids of what is new.
+func (a *app) recent(list func(t *postgres.Tenant, ctx context.Context, limit int) ([]meshhook.Recent, error)) cobra.CompletionFunc {
+	return a.names(func(ctx context.Context, _ *postgres.DB, project *postgres.Tenant) ([]string, error) {
+		found, err := list(project, ctx, completed)
+		names := make([]string, len(found))
+		for i, r := range found {
+			names[i] = r.ID.String() + "\t" + strings.TrimSpace(r.About)
+		}
+		return names, err
+	})
+}
+
 func projectNames(ctx context.Context, db *postgres.DB, _ *postgres.Tenant) ([]string, error) {
 	list, err := db.Projects(ctx)
 	names := make([]string, len(list))
@@ -125,6 +138,30 @@ func projectNames(ctx context.Context, db *postgres.DB, _ *postgres.Tenant) ([]s
 		names[i] = p.Name
 	}
 	return names, err
+}
+
+// completeIDs gives the commands that take the id of something that is new a completion.
+func (a *app) completeIDs(root *cobra.Command) {
+	runs, events, deliveries := a.recent((*postgres.Tenant).RecentRuns), a.recent((*postgres.Tenant).RecentEvents), a.recent((*postgres.Tenant).RecentDeliveries)
+	for path, complete := range map[string]cobra.CompletionFunc{
+		"run show": firstArg(runs), "run cancel": firstArg(runs), "run retry": firstArg(runs), "run wait": firstArg(runs),
+		"event show": firstArg(events), "event replay": firstArg(events), "webhook explain": firstArg(events), "alerts redeliver": deliveries,
+	} {
+		if cmd, _, err := root.Find(strings.Fields(path)); err == nil && cmd.ValidArgsFunction == nil {
+			cmd.ValidArgsFunction = complete
+		}
+	}
+	for path, flag := range map[string]string{"expr": "event", "schema check": "event", "alerts deliveries": "run"} {
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err != nil || cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		complete := events
+		if flag == "run" {
+			complete = runs
+		}
+		_ = cmd.RegisterFlagCompletionFunc(flag, complete) // it fails where there is one already
+	}
 }
 
 // completeFlag gives a flag its completions.
@@ -140,7 +177,7 @@ func newCompletionCmd() *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script that completes commands in a shell",
 		Long: `Print the script that completes commands in a shell. Names of webhooks,
-workflows, alerts, secrets and projects are completed from the database. In bash, that
+workflows, alerts, secrets, tokens and projects, and ids of what is new, are completed from the database. In bash, that
 needs the package bash-completion.`,
 		Example: `  source <(meshhook completion bash)
   meshhook completion zsh > "${fpath[1]}/_meshhook"

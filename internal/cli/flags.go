@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -33,6 +34,9 @@ func (c *choice) Type() string { return "string" }
 // Set refuses what is none of the words.
 func (c *choice) Set(text string) error {
 	if !slices.Contains(c.words, text) {
+		if near := nearest(text, c.words); near != "" {
+			return fmt.Errorf("use %s; did you mean %s?", orList(c.words), near)
+		}
 		return errors.New("use " + orList(c.words))
 	}
 	*c.value = text

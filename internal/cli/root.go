@@ -42,6 +42,7 @@ the running daemon's, or one that it starts for the command.`,
 		newApplyCmd(a), newExportCmd(a), newTailCmd(a), newUICmd(a), newExprCmd(a), newVerifyCmd(a),
 		newConfigCmd(a), newMigrateCmd(a), newKeyCmd(a), newDoctorCmd(a), newStatusCmd(a), newVersionCmd(a), newCompletionCmd(),
 	)
+	a.completeIDs(root)
 	root.SetHelpCommand(newHelpCmd())
 	showVersion := root.Flags().Bool("version", false, "print the version: the same as 'meshhook version'")
 	help := root.RunE

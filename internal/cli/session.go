@@ -47,7 +47,8 @@ func (a *app) withDatabase(ctx context.Context, open opener, fn func(ctx context
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close(context.WithoutCancel(ctx))) }()
-	return fn(ctx, &session{config: c, db: db})
+	s := &session{config: c, db: db}
+	return s.meant(ctx, fn(ctx, s))
 }
 
 // loadConfig reads the configuration. Where it would be right but for the flags,

@@ -61,6 +61,9 @@ type Error struct {
 	Code    Code
 	Message string
 	Details []Problem
+	// Noun and Name say what is missing, where the Code is CodeNotFound and the thing has
+	// a name: who knows those there are can say which was meant.
+	Noun, Name string
 	// Err is the cause, for errors.Is and errors.As; its text already stands in
 	// Message. It may be nil.
 	Err error
@@ -77,6 +80,14 @@ func (e *Error) Unwrap() error { return e.Err }
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// NoSuch makes the error of a thing that is not there, by the command that lists those
+// there are: "workflow" is listed by 'meshhook workflow list'.
+func NoSuch(noun, name string) *Error {
+	e := Errorf(CodeNotFound, "there is no %s %q; 'meshhook %s list' shows those there are", noun, name, noun)
+	e.Noun, e.Name = noun, name
+	return e
 }
 
 // ErrorCode returns the code of the first Error in err's chain, "" for nil and

@@ -56,3 +56,9 @@ func IDTime(id ID) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// Recent is a thing that has an id and no name, with what tells it from others.
+type Recent struct {
+	ID    ID
+	About string
+}

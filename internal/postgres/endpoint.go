@@ -218,7 +218,7 @@ func (t *Tenant) endpoint(ctx context.Context, tx pgx.Tx, pathOrID, lock string)
 }
 
 func noEndpoint(pathOrID string) error {
-	return meshhook.Errorf(meshhook.CodeNotFound, "there is no webhook %q; 'meshhook webhook list' shows those there are", pathOrID)
+	return meshhook.NoSuch("webhook", pathOrID)
 }
 
 // Endpoints lists a project's webhooks by path.

@@ -133,6 +133,14 @@ func notFound(err error, format string, args ...any) error {
 	return err
 }
 
+// noSuch is notFound for a thing with a name.
+func noSuch(err error, noun, name string) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return meshhook.NoSuch(noun, name)
+	}
+	return err
+}
+
 // connectionLost tells whether a write failed for want of a server, so that
 // trying its parts one by one would be of no use.
 func connectionLost(err error) bool {

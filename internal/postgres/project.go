@@ -13,7 +13,7 @@ func (db *DB) Project(ctx context.Context, name string) (*Tenant, error) {
 	var id meshhook.ID
 	err := db.pool.QueryRow(ctx, `SELECT id FROM projects WHERE name = $1`, name).Scan(&id)
 	if err != nil {
-		return nil, translate(notFound(err, "there is no project %q; 'meshhook project list' shows those there are", name), "finding the project")
+		return nil, translate(noSuch(err, "project", name), "finding the project")
 	}
 	return db.Tenant(id), nil
 }

@@ -48,7 +48,7 @@ func (db *DB) DeletableProject(ctx context.Context, nameOrID string) (p meshhook
 	err = db.pool.QueryRow(ctx, `SELECT id, name, created_at FROM projects WHERE name = $1 OR id::text = $1`, nameOrID).
 		Scan(&p.ID, &p.Name, &p.CreatedAt)
 	if err != nil {
-		return p, translate(notFound(err, "there is no project %q; 'meshhook project list' shows those there are", nameOrID), "finding the project")
+		return p, translate(noSuch(err, "project", nameOrID), "finding the project")
 	}
 	inUTC(&p.CreatedAt)
 	if p.Name == meshhook.DefaultProject {

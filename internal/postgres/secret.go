@@ -70,7 +70,7 @@ func (t *Tenant) DeleteSecret(ctx context.Context, name string) error {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return meshhook.Errorf(meshhook.CodeNotFound, "there is no secret %q; 'meshhook secret list' shows those there are", name)
+			return meshhook.NoSuch("secret", name)
 		}
 		if err := t.audit(ctx, tx, meshhook.AuditSecretDeleted, name, nil); err != nil {
 			return err

@@ -440,6 +440,21 @@ var tries = map[string]func(t *testing.T, intruder house, v victim){
 		require.NoError(t, err)
 		require.Greater(t, cursor.XID, first.XID, "the present, for it has no entries")
 	},
+	"RecentRuns": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.RecentRuns(t.Context(), 10)
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
+	"RecentEvents": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.RecentEvents(t.Context(), 10)
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
+	"RecentDeliveries": func(t *testing.T, intruder house, _ victim) {
+		list, err := intruder.project.RecentDeliveries(t.Context(), 10)
+		require.NoError(t, err)
+		require.Empty(t, list)
+	},
 	"StatusMore": func(t *testing.T, intruder house, _ victim) {
 		more, err := intruder.project.StatusMore(t.Context())
 		require.NoError(t, err)

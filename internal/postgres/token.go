@@ -57,7 +57,7 @@ func (t *Tenant) RevokeToken(ctx context.Context, nameOrID string) (token meshho
 		}
 		token, err = pgx.CollectExactlyOneRow(rows, scanToken)
 		if err != nil {
-			return notFound(err, "there is no token %q; 'meshhook token list' shows those there are", nameOrID)
+			return noSuch(err, "token", nameOrID)
 		}
 		return t.audit(ctx, tx, meshhook.AuditTokenRevoked, token.Name, map[string]any{"role": token.Role})
 	})

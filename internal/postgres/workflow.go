@@ -89,7 +89,7 @@ func (t *Tenant) workflow(ctx context.Context, tx pgx.Tx, nameOrID, lock string)
 		return meshhook.Workflow{}, err
 	}
 	w, err := pgx.CollectExactlyOneRow(rows, scanWorkflow)
-	return w, notFound(err, "there is no workflow %q; 'meshhook workflow list' shows those there are", nameOrID)
+	return w, noSuch(err, "workflow", nameOrID)
 }
 
 // Workflows lists a project's workflows by name.
