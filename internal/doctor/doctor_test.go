@@ -69,7 +69,7 @@ func TestJudgements(t *testing.T) {
 		"migrated by a newer one": {doctor.Migrations(meshhook.MigrationFacts{Unknown: []int64{9}}), []string{"fail: newer meshhook, to 9"}},
 
 		"partitions":    {doctor.Partitions(meshhook.PartitionFacts{Default: map[string]int64{"events": 0}}), []string{"ok: are there"}},
-		"no partitions": {doctor.Partitions(meshhook.PartitionFacts{Missing: []string{"events_20261207"}, Default: map[string]int64{"runs": 3}}), []string{"warn: 1 partition of", "warn: about 3 rows of runs"}},
+		"no partitions": {doctor.Partitions(meshhook.PartitionFacts{Missing: []string{"events_20261207"}, Bare: []string{"runs_20261130"}, Default: map[string]int64{"runs": 3}}), []string{"warn: 1 partition of", "fail: CALL isolate('runs_20261130')", "warn: about 3 rows of runs"}},
 		"no runs":       {doctor.Runs(meshhook.QueueFacts{Now: now}), []string{"ok: no run waits"}},
 		"runs":          {doctor.Runs(meshhook.QueueFacts{Now: now, ReadyRuns: 3, OldestRun: at(now, 5)}), []string{"ok: 3 runs wait"}},
 		"old runs":      {doctor.Runs(meshhook.QueueFacts{Now: now, ReadyRuns: 3, OldestRun: at(now, 90)}), []string{"warn: engine.concurrency"}},

@@ -17,6 +17,9 @@ func Partitions(p meshhook.PartitionFacts) []Finding {
 	if len(p.Missing) > 0 {
 		found = append(found, warn(remedy, "%s of the next days not made: %s", count(len(p.Missing), "partition"), some(p.Missing)))
 	}
+	for _, name := range p.Bare {
+		found = append(found, fail("CALL isolate('"+name+"'), as the database's owner", "%s lacks the policy of its table: a backup by pg_dump may lack its rows", name))
+	}
 	for _, table := range slices.Sorted(maps.Keys(p.Default)) {
 		if n := p.Default[table]; n > 0 {
 			found = append(found, warn(remedy+"; what lies there moves along", "about %d rows of %s lie in its default partition, which retention does not drop", n, table))

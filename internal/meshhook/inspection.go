@@ -60,6 +60,9 @@ type MigrationFacts struct {
 type PartitionFacts struct {
 	// Missing are those that rows of the next days need.
 	Missing []string
+	// Bare are those without the policy of their table, which an older daemon made: a dump
+	// by a role that row-level security binds lacks their rows.
+	Bare []string
 	// Default estimates the rows in default partitions, by table.
 	Default map[string]int64
 }

@@ -123,6 +123,13 @@ func (db *DB) PartitionFacts(ctx context.Context, now time.Time) (p meshhook.Par
 	for _, m := range missing {
 		p.Missing = append(p.Missing, m.name())
 	}
+	err = db.pool.QueryRow(ctx, `
+		SELECT ARRAY(SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		              WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.relrowsecurity
+		                AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid) ORDER BY 1)`).Scan(&p.Bare)
+	if err != nil {
+		return p, translate(err, "reading the partitions")
+	}
 	p.Default = map[string]int64{}
 	for _, t := range partitioned {
 		var n int64

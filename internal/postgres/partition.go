@@ -85,7 +85,7 @@ func (p partition) create() string {
 	return fmt.Sprintf(`LOCK TABLE %[2]s_default IN ACCESS EXCLUSIVE MODE;
 		CREATE TABLE %[1]s (LIKE %[2]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
 		WITH moved AS (DELETE FROM %[2]s WHERE %[5]s >= '%[3]s' AND %[5]s < '%[4]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved;
-		ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY; ALTER TABLE %[1]s FORCE ROW LEVEL SECURITY;
+		CALL isolate('%[1]s');
 		ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
 		p.name(), p.table, meshhook.FirstIDAt(p.from), meshhook.FirstIDAt(p.to), id)
 }
