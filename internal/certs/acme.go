@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
@@ -107,4 +108,21 @@ func TrustACME(ctx context.Context, dir, domain string) (*x509.CertPool, error) 
 		return nil, meshhook.Errorf(meshhook.CodeInvalid, "cannot read the certificate of %s in %s: %w", domain, dir, err)
 	}
 	return roots, nil
+}
+
+// ExpiresACME is when the certificate ends that was fetched for a domain; the zero time
+// where none was yet.
+func ExpiresACME(ctx context.Context, dir, domain string) (time.Time, error) {
+	text, err := autocert.DirCache(dir).Get(ctx, domain)
+	if errors.Is(err, autocert.ErrCacheMiss) {
+		return time.Time{}, nil
+	}
+	var first *x509.Certificate
+	if err == nil {
+		first, err = addPEM(x509.NewCertPool(), text)
+	}
+	if err != nil {
+		return time.Time{}, meshhook.Errorf(meshhook.CodeInvalid, "cannot read the certificate of %s in %s: %w", domain, dir, err)
+	}
+	return first.NotAfter, nil
 }

@@ -63,6 +63,14 @@ func TestTrustACME(t *testing.T) {
 	require.False(t, with.Equal(system))
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.example.com"), []byte("nonsense"), 0o600))
+	ends, err := certs.ExpiresACME(t.Context(), dir, "a.example.com")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), ends, 48*time.Hour)
+	ends, err = certs.ExpiresACME(t.Context(), dir, "c.example.com")
+	require.NoError(t, err)
+	require.Zero(t, ends)
+	_, err = certs.ExpiresACME(t.Context(), dir, "b.example.com")
+	require.ErrorContains(t, err, "cannot read the certificate of b.example.com")
 	_, err = certs.TrustACME(t.Context(), dir, "b.example.com")
 	require.ErrorContains(t, err, "b.example.com")
 }

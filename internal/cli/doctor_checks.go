@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/profullstack/meshhook/internal/certs"
+	"github.com/profullstack/meshhook/internal/daemon"
 	"github.com/profullstack/meshhook/internal/doctor"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/postgres"
@@ -105,6 +106,12 @@ func (e *examination) machine() []doctor.Check {
 	}
 	if e.config.TLS.CertFile != "" {
 		list = append(list, known("certificate", e.certificate))
+	}
+	for _, domain := range e.config.TLS.ACME.Domains {
+		read := func(ctx context.Context) (time.Time, error) {
+			return certs.ExpiresACME(ctx, daemon.ACMEDir(e.config), domain)
+		}
+		list = append(list, examined("certificate", read, func(ends time.Time) []doctor.Finding { return doctor.ACME(domain, ends, time.Now()) }))
 	}
 	return list
 }

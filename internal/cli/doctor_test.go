@@ -80,3 +80,18 @@ func TestCertificateFindings(t *testing.T) {
 	require.Equal(t, doctor.Fail, levels(time.Hour))
 	require.Equal(t, doctor.Fail, levels(-time.Minute), "it has ended")
 }
+
+// What is checked follows the configuration: ports that are fixed, certificates that are asked for.
+func TestMachineChecks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := &examination{config: &config.Config{DataDir: dir, Listen: ":0", AdminListen: "127.0.0.1:0", TLS: config.TLS{ACME: config.ACME{Domains: []string{"a.example"}}}}}
+	e.server = meshhook.ServerFacts{Local: true, DataDirectory: "/"}
+	found := doctor.Run(t.Context(), time.Minute, e.machine())
+	var names []string
+	for _, f := range found {
+		names = append(names, f.Check)
+	}
+	require.Equal(t, []string{"master key", "disk", "disk", "certificate"}, names)
+	require.Contains(t, found[3].Text, "no certificate was fetched for a.example yet")
+}

@@ -129,11 +129,14 @@ func addStorage(f *fields, s meshhook.Storage) {
 // writeFields writes lines that a terminal would break at its edge broken between words,
 // below each other.
 func (a *app) writeFields(w io.Writer, f *fields) error {
-	if !a.aligned() || a.Size == nil {
+	const least = 60
+	width := 0
+	if a.Size != nil {
+		width, _ = a.Size()
+	}
+	if !a.aligned() || width == 0 {
 		return a.writeTable(w, &f.table)
 	}
-	width, _ := a.Size()
-	const least = 60
 	return a.writeTable(w, f.wrapped(max(width, least)))
 }
 

@@ -108,6 +108,10 @@ func TestJudgements(t *testing.T) {
 		"a port of others": {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("x"), InUse: true}), []string{"warn: ss -ltnp"}},
 		"a forbidden port": {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("permission denied")}), []string{"fail: CAP_NET_BIND_SERVICE"}},
 
+		"ACME":                 {doctor.ACME("a.example", now.AddDate(0, 0, 60), now), []string{"ok: ends on 2027-01-25"}},
+		"ACME, none":           {doctor.ACME("a.example", time.Time{}, now), []string{"warn: no certificate was fetched"}},
+		"ACME, soon":           {doctor.ACME("a.example", now.AddDate(0, 0, 10), now), []string{"warn: was not renewed"}},
+		"ACME, ended":          {doctor.ACME("a.example", now.AddDate(0, 0, -1), now), []string{"fail: was not renewed"}},
 		"a certificate":        {doctor.Certificate("c.pem", now.AddDate(0, 0, 60), now), []string{"ok: in 60 days"}},
 		"an old certificate":   {doctor.Certificate("c.pem", now.AddDate(0, 0, 10), now), []string{"warn: ends on 2026-12-06"}},
 		"an ended one, nearly": {doctor.Certificate("c.pem", now.AddDate(0, 0, 1), now), []string{"fail: renew it"}},

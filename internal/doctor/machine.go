@@ -72,6 +72,21 @@ const (
 	certFail = 3 * 24 * time.Hour
 )
 
+// ACME judges the certificate that was fetched for a domain; expires is zero where none
+// was yet.
+func ACME(domain string, expires, now time.Time) []Finding {
+	const remedy = "see the daemon's log; the authority must reach this machine under that name, on port 443 or 80"
+	switch left := expires.Sub(now); {
+	case expires.IsZero():
+		return []Finding{warn(remedy, "no certificate was fetched for %s yet", domain)}
+	case left < certFail:
+		return []Finding{fail(remedy, "the certificate of %s ends on %s, and was not renewed", domain, expires.UTC().Format(time.DateOnly))}
+	case left < certWarn:
+		return []Finding{warn(remedy, "the certificate of %s ends on %s, and was not renewed", domain, expires.UTC().Format(time.DateOnly))}
+	}
+	return []Finding{ok("the certificate of %s ends on %s", domain, expires.UTC().Format(time.DateOnly))}
+}
+
 // Certificate judges when the public listener's certificate ends.
 func Certificate(path string, expires, now time.Time) []Finding {
 	left := expires.Sub(now)

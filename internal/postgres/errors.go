@@ -23,6 +23,8 @@ const (
 	stateNoDatabase          = "3D000"
 	stateNoPrivilege         = "42501"
 	stateUndefinedTable      = "42P01"
+	stateNoStatement         = "26000" // a prepared statement that is not there
+	stateStatementExists     = "42P05" // or there already
 	stateNotInEncoding       = "22021" // NUL, or bytes that are not UTF-8, in text
 	stateUntranslatable      = "22P05" // an escaped NUL in JSON
 )
@@ -77,6 +79,8 @@ func translateServer(pg *pgconn.PgError, err error, doing string) error {
 		return wrap(meshhook.CodeUnavailable, pg.Message+"; create it with 'createdb', or name another in the database URL")
 	case stateNoPrivilege:
 		return wrap(meshhook.CodeUnavailable, pg.Message+"; the role must own MeshHook's database or tables")
+	case stateNoStatement, stateStatementExists:
+		return wrap(meshhook.CodeUnavailable, "a pooler in transaction mode stands in between, which loses prepared statements; connect to Postgres itself, or to the pooler in session mode ('meshhook doctor' tries it)")
 	case stateUndefinedTable:
 		return wrap(meshhook.CodeUnavailable, "the database has not been migrated; run 'meshhook migrate up'")
 	}

@@ -106,7 +106,7 @@ func keepsPrepared(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) 
 // there already since another client made it.
 func lostStatement(err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && (pg.Code == "26000" || pg.Code == "42P05") {
+	if ok && (pg.Code == stateNoStatement || pg.Code == stateStatementExists) {
 		return nil
 	}
 	return translate(err, "preparing a statement")

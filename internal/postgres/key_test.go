@@ -313,3 +313,32 @@ func TestKeyStatus_Estimates(t *testing.T) {
 		require.Zero(t, n%2, "a sample of a half is counted twice")
 	}
 }
+
+// Of rotations at once each either comes to its end or is refused, and none of the keys
+// that sealed something is lost.
+func TestRotationsAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	url := pgtest.URL(t)
+	dbs := []*postgres.DB{pgtest.Open(t, url), pgtest.Open(t, url), pgtest.Open(t, url)}
+	var group sync.WaitGroup
+	for i, db := range dbs {
+		group.Go(func() {
+			project := db.Tenant(pgtest.Project(t, db).ID())
+			for range 5 {
+				id, err := db.AddDataKey(ctx)
+				if err == nil {
+					err = db.PromoteDataKey(ctx, id)
+				}
+				if err != nil && meshhook.ErrorCode(err) != meshhook.CodeConflict {
+					t.Error(err)
+				}
+				if _, err := project.SetSecret(ctx, string(rune('a'+i)), meshhook.NewSecret("value")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.Len(t, everything(t, pgtest.Open(t, url)), 3)
+}

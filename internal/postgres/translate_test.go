@@ -42,6 +42,7 @@ func TestTranslate(t *testing.T) {
 		{"a taken token", server("23505", "api_tokens_name_key"), meshhook.CodeConflict, "a token of this name exists already; choose another, or revoke that one with 'meshhook token revoke'"},
 		{"wrong password", server("28P01", ""), meshhook.CodeUnavailable, "doing: the server refuses the login (it says); check user and password in the database URL"},
 		{"no login", server("28000", ""), meshhook.CodeUnavailable, "doing: the server refuses the login (it says); check user and password in the database URL"},
+		{"a lost statement", server("26000", ""), meshhook.CodeUnavailable, "doing: a pooler in transaction mode stands in between, which loses prepared statements; connect to Postgres itself, or to the pooler in session mode ('meshhook doctor' tries it)"},
 		{"no database", server("3D000", ""), meshhook.CodeUnavailable, "doing: it says; create it with 'createdb', or name another in the database URL"},
 		{"no privilege", server("42501", ""), meshhook.CodeUnavailable, "doing: it says; the role must own MeshHook's database or tables"},
 		{"no table", server("42P01", ""), meshhook.CodeUnavailable, schemaless},
