@@ -322,9 +322,10 @@ func TestRotationsAtOnce(t *testing.T) {
 	url := pgtest.URL(t)
 	dbs := []*postgres.DB{pgtest.Open(t, url), pgtest.Open(t, url), pgtest.Open(t, url)}
 	var group sync.WaitGroup
+	id := pgtest.Project(t, dbs[0]).ID()
 	for i, db := range dbs {
+		project := db.Tenant(id)
 		group.Go(func() {
-			project := db.Tenant(pgtest.Project(t, db).ID())
 			for range 5 {
 				id, err := db.AddDataKey(ctx)
 				if err == nil {
