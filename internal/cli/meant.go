@@ -16,7 +16,7 @@ const meantTime = time.Second
 
 // listers are those of the nouns that have names.
 var listers = map[string]lister{
-	"webhook": webhookNames, "workflow": workflowNames, "secret": secretNames, "project": projectNames, "token": tokenNames,
+	"webhook": webhookNames, "workflow": workflowNames, "secret": secretNames, "project": projectNames, "token": tokenNames, "alert": alertNames,
 }
 
 // meant says of an error about a name that is not there which one was probably meant.

@@ -85,7 +85,11 @@ func Errorf(code Code, format string, args ...any) *Error {
 // NoSuch makes the error of a thing that is not there, by the command that lists those
 // there are: "workflow" is listed by 'meshhook workflow list'.
 func NoSuch(noun, name string) *Error {
-	e := Errorf(CodeNotFound, "there is no %s %q; 'meshhook %s list' shows those there are", noun, name, noun)
+	group := noun
+	if noun == "alert" {
+		group = "alerts"
+	}
+	e := Errorf(CodeNotFound, "there is no %s %q; 'meshhook %s list' shows those there are", noun, name, group)
 	e.Noun, e.Name = noun, name
 	return e
 }

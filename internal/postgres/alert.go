@@ -247,7 +247,7 @@ func (t *Tenant) sealedAlert(ctx context.Context, tx pgx.Tx, id meshhook.ID, loc
 	}
 	a, err := pgx.CollectExactlyOneRow(rows, scanAlert)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = noAlert(id.String())
+		err = meshhook.NoSuch("alert", id.String())
 	}
 	return a, err
 }

@@ -46,13 +46,9 @@ func (t *Tenant) AlertID(ctx context.Context, nameOrID string) (id meshhook.ID, 
 	err = t.inTx(ctx, "finding the alert", func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT id FROM alert_configs WHERE project_id = $1 AND name = $2`, t.id, nameOrID).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return noAlert(nameOrID)
+			return meshhook.NoSuch("alert", nameOrID)
 		}
 		return err
 	})
 	return id, err
-}
-
-func noAlert(nameOrID string) error {
-	return meshhook.Errorf(meshhook.CodeNotFound, "there is no alert %s; 'meshhook alerts list' shows those there are", nameOrID)
 }

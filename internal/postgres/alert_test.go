@@ -99,7 +99,7 @@ func TestAlertLifecycle(t *testing.T) {
 	require.NoError(t, h.project.DeleteAlert(ctx, made.ID))
 	_, err = h.project.Alert(ctx, made.ID)
 	requireCode(t, meshhook.CodeNotFound, err)
-	require.EqualError(t, err, "there is no alert "+made.ID.String()+"; 'meshhook alerts list' shows those there are")
+	require.EqualError(t, err, `there is no alert "`+made.ID.String()+`"; 'meshhook alerts list' shows those there are`)
 	requireCode(t, meshhook.CodeNotFound, h.project.DeleteAlert(ctx, made.ID))
 	require.Zero(t, rows[int64](t, h, `SELECT count(*) FROM alert_secrets`)[0])
 }

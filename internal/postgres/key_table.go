@@ -32,7 +32,7 @@ var sealedTables = []sealedTable{
 	{name: "alert_secrets", key: byID, columns: []string{"value"}},
 	{name: "alert_configs", key: byID, columns: []string{"url", "headers", "payload"}},
 	{name: "circuits", key: byID, columns: []string{"host"}},
-	{name: "deliveries", key: byID, columns: []string{"snapshot", "circuit", "request"}},
+	{name: "deliveries", key: byID, columns: []string{"snapshot", "circuit", "error", "request"}},
 	{name: "alert_logs", key: byID, columns: []string{"request", "answer", "error"}},
 	{name: "runs", key: byID, columns: []string{"input", "output", "failure"}},
 	{name: "run_steps", key: [][2]string{{"run_id", "uuid"}, {"step_id", "text"}}, columns: []string{"input", "output", "failure", "decision"}, suffix: 1},
