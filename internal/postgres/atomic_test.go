@@ -135,7 +135,10 @@ func TestAtomicallyAgain(t *testing.T) {
 	other.ID, other.Path = meshhook.NewID(), "other"
 	_, err := h.project.CreateEndpoint(ctx, other, meshhook.Secret{})
 	require.NoError(t, err)
-	lock := func(e *meshhook.Endpoint) error { e.Description += "."; return nil }
+	lock := func(ctx context.Context, p *postgres.Tenant, path string) error {
+		_, err := p.ChangeEndpoint(ctx, path, func(e *meshhook.Endpoint) error { e.Description += "."; return nil })
+		return err
+	}
 	// Whose wait is the longer one looks for the deadlock, and gives way: on a busy
 	// machine that may be the other, and then all of it is done once more.
 	conn, watcher := h.side.door(t), h.raw(t)
@@ -148,9 +151,8 @@ func TestAtomicallyAgain(t *testing.T) {
 		tries, others := 0, make(chan error, 1)
 		require.NoError(t, h.project.Atomically(ctx, func(inner context.Context, p *postgres.Tenant) error {
 			if tries++; tries == 1 {
-				_, err := p.ChangeEndpoint(inner, h.endpoint.Path, lock)
-				require.NoError(t, err)
-				_, err = conn.Exec(ctx, `BEGIN; UPDATE webhook_endpoints SET description = 'mine' WHERE url_path = 'other'`)
+				require.NoError(t, lock(inner, p, h.endpoint.Path))
+				_, err := conn.Exec(ctx, `BEGIN; UPDATE webhook_endpoints SET description = 'mine' WHERE url_path = 'other'`)
 				require.NoError(t, err)
 				go func() {
 					for !waits() {
@@ -163,8 +165,7 @@ func TestAtomicallyAgain(t *testing.T) {
 					others <- err
 				}()
 			}
-			_, err := p.ChangeEndpoint(inner, "other", lock)
-			return err
+			return lock(inner, p, "other")
 		}))
 		return <-others == nil && tries == 2
 	}, 10*patience, time.Millisecond)
