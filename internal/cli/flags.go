@@ -188,6 +188,9 @@ func (a *app) readFile(name string) (text []byte, err error) {
 	if name != "-" {
 		file, notOpen := os.Open(name)
 		if notOpen != nil {
+			if strings.HasPrefix(strings.TrimSpace(name), "{") { // the text itself, as curl would take it
+				return nil, meshhook.Errorf(meshhook.CodeInvalid, "%q is no file; name one that holds this, or give - and pipe the text in", cut(name, 40))
+			}
 			return nil, fileError(name, notOpen)
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()

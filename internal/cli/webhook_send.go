@@ -58,7 +58,8 @@ func newWebhookTestCmd(a *app) *cobra.Command {
 		Use: "test PATH|ID", Short: "Send a signed request to a webhook of the daemon on this machine",
 		Long: `Send a signed request to a webhook of the daemon on this machine, at the address
 that it listens on, and print the answer. It exits with 1 unless the answer is a 2xx.`,
-		Example:           "  meshhook webhook test github --body push.json --header 'X-GitHub-Event: push'",
+		Example: `  meshhook webhook test github --body push.json --header 'X-GitHub-Event: push'
+  echo '{"name": "Ada"}' | meshhook webhook test hello --body -`,
 		Args:              exactly("PATH|ID"),
 		ValidArgsFunction: firstArg(a.names(webhookNames)),
 		RunE: func(cmd *cobra.Command, args []string) error {
