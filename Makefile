@@ -69,6 +69,11 @@ fmt: $(GOLANGCI) ## format the code and tidy go.mod
 bench: deps ## measure ingress, runs and latencies over real connections; BENCH='-stored 1000000' and the like
 	$(GO) run ./internal/bench $(BENCH)
 
+.PHONY: picture
+picture: deps tmux ## play the session that the README shows, and draw it anew
+	@mkdir -p docs/images
+	$(GO) test ./cmd/meshhook -run '^TestPicture$$' -count 1 -picture "$(CURDIR)/docs/images"
+
 .PHONY: completions
 completions: build ## generate the shell completions
 	$(call generate_completions,completions)

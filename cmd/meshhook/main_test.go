@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 // verbs are those of testdata/README.md.
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "post": post, "private": private, "screen": screenVerb, "sink": sinkVerb,
+		"api": apiVerb, "await": await, "capture": capture, "code": code, "daemon": daemonVerb, "page": pageVerb, "post": post, "private": private, "screen": screenVerb, "sink": sinkVerb,
 	}
 }
 
@@ -43,6 +43,7 @@ type scene struct {
 	mu      sync.Mutex
 	daemons map[string]*process
 	sinks   map[string]*sink
+	reading *reading
 }
 
 type sceneKey struct{}

@@ -18,6 +18,7 @@ import (
 //	screen see REGEXP      waits until a line of the screen matches
 //	screen lost REGEXP     waits until none does
 //	screen show            prints the screen to stdout
+//	screen draw FILE       draws it, as an SVG
 //
 // The command ends with the script.
 func screenVerb(ts *testscript.TestScript, neg bool, args []string) {
@@ -38,8 +39,10 @@ func screenVerb(ts *testscript.TestScript, neg bool, args []string) {
 		awaitScreen(ts, rest[0], false)
 	case what == "show":
 		tmux(ts, "capture-pane", "-p", "-t", "screen")
+	case what == "draw" && len(rest) == 1:
+		drawScreen(ts, rest[0])
 	default:
-		ts.Fatalf("usage: screen start|keys|size|see|lost|show …")
+		ts.Fatalf("usage: screen start|keys|size|see|lost|show|draw …")
 	}
 }
 
