@@ -13,6 +13,11 @@ import (
 // (FileDescriptorName= of a socket unit).
 var socketNames = map[string]string{roleIngress: "http", roleAdmin: "admin", roleACME: "acme"}
 
+// addressSettings are the settings of the roles' addresses, as the environment has them.
+var addressSettings = map[string]string{
+	roleIngress: "MESHHOOK_LISTEN", roleAdmin: "MESHHOOK_ADMIN_LISTEN", roleACME: "MESHHOOK_TLS_ACME_HTTP_LISTEN",
+}
+
 // openDoors opens the listeners of the daemon's roles, or takes those that the
 // service manager holds.
 func (d *Daemon) openDoors(ctx context.Context) error {
@@ -45,7 +50,8 @@ func (d *Daemon) listen(ctx context.Context, role, address string) error {
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", address)
 		if err != nil {
-			return meshhook.Errorf(meshhook.CodeInvalid, "cannot listen on %s for %s: %w; choose another address, or stop the program that uses it", address, role, errors.Unwrap(err))
+			return meshhook.Errorf(meshhook.CodeInvalid, "cannot listen on %s for %s: %w; choose another address (%s), or stop the program that uses it",
+				address, role, errors.Unwrap(err), addressSettings[role])
 		}
 		listeners = append(listeners, listener)
 	}
