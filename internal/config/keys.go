@@ -68,7 +68,7 @@ func Keys() []Key {
 		{Name: "tls.acme.directory_url", Help: "ACME directory of the certificate authority. Empty: Let's Encrypt."},
 		{Name: "tls.acme.http_listen", Default: ":80", Help: "Address of the listener for HTTP-01 challenges, which redirects all else to https. none: no such listener."},
 		{Name: "engine.concurrency", Default: "256", Help: "Runs that a daemon performs at once."},
-		{Name: "retention.events", Default: "720h", Help: "How long events and their runs are kept."},
+		{Name: "retention.events", Default: "720h", Help: "How long events, their runs and the messages of alerts are kept."},
 		{Name: "retention.rejected", Default: "168h", Help: "How long rejected events are kept."},
 		{Name: "retention.journal", Default: "168h", Help: "How long the journal is kept, which tail looks back in."},
 		{Name: "shutdown_grace", Default: "20s", Help: "How long a daemon that stops waits for what is under way."},
