@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,21 +17,43 @@ import (
 // root is the clone, from here.
 const root = "../.."
 
-// block is a fenced block of a page.
+// block is a fenced or an indented block of a page.
 type block struct {
-	language string
-	line     int // of its fence, from 1
+	language string // "sh" for an indented one, whose lines are without their indent
+	line     int    // where it begins, from 1
 	text     string
 }
 
+const indent = "    "
+
 var pageFence = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
 
-// blocksOf are the fenced blocks of a page, in order.
+// blocksOf are the blocks of a page, in order.
 func blocksOf(page string) (blocks []block) {
-	for _, at := range pageFence.FindAllStringSubmatchIndex(page, -1) {
-		blocks = append(blocks, block{
-			language: page[at[2]:at[3]], line: 1 + strings.Count(page[:at[0]], "\n"), text: page[at[4]:at[5]],
-		})
+	var open *block
+	fenced, blank := false, true
+	for i, line := range strings.Split(page, "\n") {
+		language, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case fenced && isFence:
+			blocks = append(blocks, *open)
+			open, fenced = nil, false
+		case fenced:
+			open.text += line + "\n"
+		case open != nil && strings.HasPrefix(line, indent):
+			open.text += strings.TrimPrefix(line, indent) + "\n"
+		case open == nil && blank && strings.HasPrefix(line, indent):
+			open = &block{language: "sh", line: i + 1, text: strings.TrimPrefix(line, indent) + "\n"}
+		default:
+			if open != nil {
+				blocks = append(blocks, *open)
+				open = nil
+			}
+			if isFence {
+				open, fenced = &block{language: language, line: i + 1}, true
+			}
+		}
+		blank = line == ""
 	}
 	return blocks
 }
@@ -66,7 +89,7 @@ func pageScript(page string) string {
 func TestPages_Commands(t *testing.T) {
 	t.Parallel()
 	for _, page := range pagesOf(t) {
-		if !strings.Contains(readFile(t, page), "\n```sh\n") || page == "docs/README.md" {
+		if !slices.ContainsFunc(blocksOf(readFile(t, page)), func(b block) bool { return b.language == "sh" }) {
 			continue
 		}
 		script, err := os.ReadFile(pageScript(page))

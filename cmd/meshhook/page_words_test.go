@@ -17,7 +17,6 @@ var (
 	// commandLine is a call of the program within a line of a shell.
 	commandLine = regexp.MustCompile(`(?:^\s*|[|;&(]\s*|\bsudo (?:-u \w+ )?)(?:\./bin/)?meshhook[ \t]+([^\n]*)`)
 	codeSpan    = regexp.MustCompile("`((?:sudo (?:-u \\w+ )?|\\./bin/)?meshhook [^`\n]+)`")
-	indented    = regexp.MustCompile(`(?m)^    \S.*$`)
 	// placeholder is a word that stands for others: PATH, EVENT_ID, ….
 	placeholder = regexp.MustCompile(`^[A-Z][A-Z_|]+$|^…`)
 )
@@ -79,7 +78,6 @@ func callsOf(page string) (calls []string) {
 	for _, span := range codeSpan.FindAllStringSubmatch(rest, -1) {
 		lines = append(lines, strings.ReplaceAll(span[1], `\|`, "|"))
 	}
-	lines = append(lines, indented.FindAllString(rest, -1)...)
 	for _, line := range lines {
 		if at := strings.Index(line, " #"); at >= 0 {
 			line = line[:at]
