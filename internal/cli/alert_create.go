@@ -90,27 +90,33 @@ func (f *secretFlags) forSigning(a *app, signing meshhook.Signing) (secret meshh
 	return secret, false, alert.CheckSecret(signing, secret)
 }
 
-// printMade shows an alert that was made or changed, with the secret if that is new,
-// and says what its owner has to know.
+// printMade shows an alert that was made or changed.
 func (a *app) printMade(ctx context.Context, s *session, made meshhook.Alert, program *alert.Program, secret meshhook.Secret, generated bool) error {
-	view := alertView{AlertView: made.View()}
-	var err error
-	if view.Secrets, err = s.project.AlertSecrets(ctx, made.ID); err != nil {
+	view, err := a.madeAlert(ctx, s, made, program, secret, generated)
+	if err != nil {
 		return err
+	}
+	return a.printAlert(view)
+}
+
+// madeAlert is an alert that was made or changed as it is shown this once, with the
+// secret if that is new. It says what its owner has to know.
+func (a *app) madeAlert(ctx context.Context, s *session, made meshhook.Alert, program *alert.Program, secret meshhook.Secret, generated bool) (view alertView, err error) {
+	view = alertView{AlertView: made.View()}
+	if view.Secrets, err = s.project.AlertSecrets(ctx, made.ID); err != nil {
+		return view, err
 	}
 	vault, err := s.project.Secrets(ctx)
 	if err != nil {
-		return err
+		return view, err
 	}
 	names, _ := program.Secrets()
 	view.Warnings = append(program.Warnings(), workflow.MissingSecrets(names, vault)...)
 	for _, warning := range view.Warnings {
 		a.warn("%s", warning)
 	}
-	if view.Secret, view.PublicKey, err = a.handOver(made.Signing, secret, generated); err != nil {
-		return err
-	}
-	return a.printAlert(view)
+	view.Secret, view.PublicKey, err = a.handOver(made.Signing, secret, generated)
+	return view, err
 }
 
 // handOver says how the recipient checks signatures by a new secret, and returns what

@@ -192,6 +192,11 @@ func (a *app) readPayload(name string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parsePayload(name, text)
+}
+
+// parsePayload reads the text of a message, which came from there.
+func parsePayload(name string, text []byte) (json.RawMessage, error) {
 	ending, begin := filepath.Ext(name), strings.TrimSpace(string(text))
 	structured := (strings.HasPrefix(begin, "{") || strings.HasPrefix(begin, "[")) && !strings.HasPrefix(begin, "{{")
 	switch {

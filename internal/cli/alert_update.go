@@ -50,35 +50,49 @@ func runAlertUpdate(ctx context.Context, a *app, o *alertFlags, name string) err
 		if err != nil {
 			return err
 		}
-		var assigned meshhook.Alert
-		if err := o.assign(ctx, s, &assigned); err != nil {
-			return err
-		}
-		var program *alert.Program
-		var secret meshhook.Secret
-		var generated bool
-		changed, err := s.project.ChangeAlert(ctx, id, func(to *meshhook.Alert) (replaces meshhook.Secret, err error) {
-			signing := to.Signing
-			if err := o.apply(a, to); err != nil {
-				return replaces, err
+		changed, err := o.change(ctx, a, s, id, func(signing meshhook.Signing, other bool) (none meshhook.Secret, generated bool, err error) {
+			if other || o.secret.given(a) > 0 {
+				return o.secret.forSigning(a, signing)
 			}
-			if o.all || o.workflow != "" {
-				to.WorkflowID, to.Workflow = assigned.WorkflowID, assigned.Workflow
-			}
-			*to = alert.WithDefaults(*to)
-			if program, err = checkAlert(*to); err != nil {
-				return replaces, err
-			}
-			if to.Signing != signing || o.secret.given(a) > 0 {
-				secret, generated, err = o.secret.forSigning(a, to.Signing)
-			}
-			return secret, err
+			return none, false, nil
 		})
 		if err != nil {
 			return err
 		}
-		return a.printMade(ctx, s, changed, program, secret, generated)
+		return a.printAlert(changed)
 	})
+}
+
+// change puts what the flags say over an alert, and says what its owner has to know.
+// secret gives the new secret, if there is to be one, for the way of signing, which may
+// be another one than before.
+func (f *alertFlags) change(ctx context.Context, a *app, s *session, id meshhook.ID, secret func(signing meshhook.Signing, other bool) (meshhook.Secret, bool, error)) (view alertView, err error) {
+	var assigned meshhook.Alert
+	if err := f.assign(ctx, s, &assigned); err != nil {
+		return view, err
+	}
+	var program *alert.Program
+	var fresh meshhook.Secret
+	var generated bool
+	changed, err := s.project.ChangeAlert(ctx, id, func(to *meshhook.Alert) (replaces meshhook.Secret, err error) {
+		signing := to.Signing
+		if err := f.apply(a, to); err != nil {
+			return replaces, err
+		}
+		if f.all || f.workflow != "" {
+			to.WorkflowID, to.Workflow = assigned.WorkflowID, assigned.Workflow
+		}
+		*to = alert.WithDefaults(*to)
+		if program, err = checkAlert(*to); err != nil {
+			return replaces, err
+		}
+		fresh, generated, err = secret(to.Signing, to.Signing != signing)
+		return fresh, err
+	})
+	if err != nil {
+		return view, err
+	}
+	return a.madeAlert(ctx, s, changed, program, fresh, generated)
 }
 
 // alertRotateOptions are what 'alerts rotate-secret' was told.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/profullstack/meshhook/internal/config"
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
 	"github.com/profullstack/meshhook/internal/workflow"
@@ -47,9 +48,7 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 	if err != nil {
 		return err
 	}
-	e := meshhook.Endpoint{
-		ID: meshhook.NewID(), Enabled: true, MaxBody: int64(c.Ingress.MaxBody), Verification: meshhook.Verification{Scheme: "hmac"},
-	}
+	e := newWebhook(c)
 	if err := o.readFiles(a); err != nil {
 		return err
 	}
@@ -71,22 +70,39 @@ func runWebhookCreate(ctx context.Context, a *app, o *webhookCreateOptions) erro
 		if err := a.assignWorkflow(ctx, s, &e, o.workflow, document); err != nil {
 			return err
 		}
-		if e, err = s.project.CreateEndpoint(ctx, e, secret); err != nil {
+		view, err := a.makeWebhook(ctx, s, e, verifier, secret, generated)
+		if err != nil {
 			return err
 		}
-		view := s.view(e, nil)
-		if _, view.Secrets, err = s.project.Endpoint(ctx, e.ID.String()); err != nil {
-			return err
-		}
-		if generated {
-			view.Secret = secret.Reveal()
-		}
-		if view.Curl, err = curlLine(verifier, e, view.URL, secret, generated); err != nil {
-			return err
-		}
-		a.adviseOn(view)
 		return a.printWebhook(view)
 	})
+}
+
+// newWebhook is a webhook of which nothing was said yet.
+func newWebhook(c *config.Config) meshhook.Endpoint {
+	return meshhook.Endpoint{
+		ID: meshhook.NewID(), Enabled: true, MaxBody: int64(c.Ingress.MaxBody), Verification: meshhook.Verification{Scheme: "hmac"},
+	}
+}
+
+// makeWebhook stores a webhook that was checked, says what its owner has to know, and
+// returns it as it is shown this once: with a secret that was generated.
+func (a *app) makeWebhook(ctx context.Context, s *session, e meshhook.Endpoint, verifier *signature.Verifier, secret meshhook.Secret, generated bool) (view webhookView, err error) {
+	if e, err = s.project.CreateEndpoint(ctx, e, secret); err != nil {
+		return view, err
+	}
+	view = s.view(e, nil)
+	if _, view.Secrets, err = s.project.Endpoint(ctx, e.ID.String()); err != nil {
+		return view, err
+	}
+	if generated {
+		view.Secret = secret.Reveal()
+	}
+	if view.Curl, err = curlLine(verifier, e, view.URL, secret, generated); err != nil {
+		return view, err
+	}
+	a.adviseOn(view)
+	return view, nil
 }
 
 // adviseOn says what the user may not have thought of.

@@ -57,6 +57,13 @@ func (f *webhookFlags) register(a *app, cmd *cobra.Command) {
 	completeFlag(cmd, "method", cobra.FixedCompletions([]string{"POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// choiceWords are the words of the flags that take one of some.
+var choiceWords = map[string][]string{
+	"verify-encoding":         {"hex", "base64", "base64url"},
+	"verify-secret-encoding":  {"raw", "hex", "base64"},
+	"verify-timestamp-format": {"unix", "unix-ms", "rfc3339"},
+}
+
 func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
 	flags, v := cmd.Flags(), &f.verification
 	var names []string
@@ -70,11 +77,11 @@ func (f *webhookFlags) registerVerification(cmd *cobra.Command) {
 	flags.StringVar(&v.Prefix, "verify-prefix", "", "what stands before the signature or token in the header")
 	flags.StringVar(&v.Algorithm, "verify-algorithm", "", "`hash` of the signature: sha1, sha256, sha384 or sha512; for jwt the algorithm, like RS256")
 	completeFlag(cmd, "verify-algorithm", cobra.FixedCompletions([]string{"sha1", "sha256", "sha384", "sha512", "HS256", "RS256", "PS256", "ES256", "EdDSA"}, cobra.ShellCompDirectiveNoFileComp))
-	addChoice(cmd, &v.Encoding, "verify-encoding", "encoding of the signature", []string{"hex", "base64", "base64url"})
-	addChoice(cmd, &v.SecretEncoding, "verify-secret-encoding", "how the secret's text is the key", []string{"raw", "hex", "base64"})
+	addChoice(cmd, &v.Encoding, "verify-encoding", "encoding of the signature", choiceWords["verify-encoding"])
+	addChoice(cmd, &v.SecretEncoding, "verify-secret-encoding", "how the secret's text is the key", choiceWords["verify-secret-encoding"])
 	flags.StringVar(&v.Template, "verify-template", "", "what is signed, over {body} {timestamp} {id} {url} {method}")
 	flags.StringVar(&v.TimestampHeader, "verify-timestamp-header", "", "header of the time of signing")
-	addChoice(cmd, &v.TimestampFormat, "verify-timestamp-format", "how that time is written", []string{"unix", "unix-ms", "rfc3339"})
+	addChoice(cmd, &v.TimestampFormat, "verify-timestamp-format", "how that time is written", choiceWords["verify-timestamp-format"])
 	flags.StringVar(&v.IDHeader, "verify-id-header", "", "header of the message's id")
 	flags.StringVar(&v.Issuer, "verify-issuer", "", "iss that a JWT must claim")
 	flags.StringVar(&v.Audience, "verify-audience", "", "aud that a JWT must claim")
@@ -174,6 +181,11 @@ func (a *app) readResponse(name string) (*meshhook.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseResponse(name, text)
+}
+
+// parseResponse reads the text of an answer, which came from there.
+func parseResponse(name string, text []byte) (*meshhook.Response, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text)) // JSON is YAML, too
 	decoder.KnownFields(true)
 	var response meshhook.Response

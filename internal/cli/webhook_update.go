@@ -9,6 +9,7 @@ import (
 
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/signature"
+	"github.com/profullstack/meshhook/internal/workflow"
 )
 
 // webhookUpdateOptions are what 'webhook update' was told.
@@ -49,52 +50,73 @@ func runWebhookUpdate(ctx context.Context, a *app, o *webhookUpdateOptions, path
 		return err
 	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
-		e, secrets, err := s.project.Endpoint(ctx, path)
+		changed, err := o.change(ctx, a, s, path, document, func(*meshhook.Endpoint) {})
 		if err != nil {
 			return err
 		}
-		// What is wrong is found before a workflow is applied, and looked for again in
-		// what somebody else may have made of the webhook meanwhile.
-		if _, err := o.changed(a, s, &e); err != nil {
-			return err
-		}
-		var assigned meshhook.Endpoint
-		if a.flags.Changed("workflow") {
-			if err := a.assignWorkflow(ctx, s, &assigned, o.workflow, document); err != nil {
-				return err
-			}
-		}
-		var before string
-		var verifier *signature.Verifier
-		e, err = s.project.ChangeEndpoint(ctx, e.ID.String(), func(e *meshhook.Endpoint) (err error) {
-			before = e.Verification.Scheme
-			if a.flags.Changed("workflow") {
-				e.WorkflowID, e.Workflow = assigned.WorkflowID, assigned.Workflow
-			}
-			verifier, err = o.changed(a, s, e)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		view := s.view(e, secrets)
-		if a.flags.Changed("verify") {
-			a.warnAbout(view)
-		}
-		if a.flags.Changed("response") {
-			a.warnOfResponse(e)
-		}
-		if e.Verification.Scheme != before && verifier.SecretSource() != signature.SecretNowhere {
-			a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", e.Verification.Scheme, e.Path)
-		}
-		return a.printWebhook(view)
+		a.warnOfSecret(changed)
+		return a.printWebhook(changed.view)
 	})
 }
 
+// changedWebhook is a webhook that was changed, and the scheme that it had before.
+type changedWebhook struct {
+	view     webhookView
+	verifier *signature.Verifier
+	before   string
+}
+
+// warnOfSecret says that a webhook has another scheme and the secret of the old one.
+func (a *app) warnOfSecret(c changedWebhook) {
+	if scheme := c.view.Verification.Scheme; scheme != c.before && c.verifier.SecretSource() != signature.SecretNowhere {
+		a.warn("the webhook keeps the secret it had; give it that of %s with 'meshhook webhook rotate-secret %s --grace 0s'", scheme, c.view.Path)
+	}
+}
+
+// change puts what the flags say, and what also does, over a webhook, and says what its
+// owner has to know.
+func (f *webhookFlags) change(ctx context.Context, a *app, s *session, path string, document *workflow.Document, also func(*meshhook.Endpoint)) (c changedWebhook, err error) {
+	e, secrets, err := s.project.Endpoint(ctx, path)
+	if err != nil {
+		return c, err
+	}
+	// What is wrong is found before a workflow is applied, and looked for again in
+	// what somebody else may have made of the webhook meanwhile.
+	if _, err := f.changed(a, s, &e); err != nil {
+		return c, err
+	}
+	var assigned meshhook.Endpoint
+	if a.flags.Changed("workflow") {
+		if err := a.assignWorkflow(ctx, s, &assigned, f.workflow, document); err != nil {
+			return c, err
+		}
+	}
+	e, err = s.project.ChangeEndpoint(ctx, e.ID.String(), func(e *meshhook.Endpoint) (err error) {
+		c.before = e.Verification.Scheme
+		if a.flags.Changed("workflow") {
+			e.WorkflowID, e.Workflow = assigned.WorkflowID, assigned.Workflow
+		}
+		also(e)
+		c.verifier, err = f.changed(a, s, e)
+		return err
+	})
+	if err != nil {
+		return c, err
+	}
+	c.view = s.view(e, secrets)
+	if a.flags.Changed("verify") {
+		a.warnAbout(c.view)
+	}
+	if a.flags.Changed("response") {
+		a.warnOfResponse(e)
+	}
+	return c, nil
+}
+
 // changed puts what the flags say over a webhook, and says what is wrong with it then.
-func (o *webhookUpdateOptions) changed(a *app, s *session, e *meshhook.Endpoint) (*signature.Verifier, error) {
-	o.apply(a, e)
-	return o.check(a, s.config, e)
+func (f *webhookFlags) changed(a *app, s *session, e *meshhook.Endpoint) (*signature.Verifier, error) {
+	f.apply(a, e)
+	return f.check(a, s.config, e)
 }
 
 // webhookRotateOptions are what 'webhook rotate-secret' was told.

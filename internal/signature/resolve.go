@@ -58,6 +58,17 @@ func overrides(s Scheme, v meshhook.Verification) []setting {
 	}
 }
 
+// Settings names the members of a meshhook.Verification that mean something to the
+// scheme, as they are in JSON.
+func (s Scheme) Settings() (names []string) {
+	for _, o := range overrides(s, meshhook.Verification{}) {
+		if o.refusal == "" {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
 // refusals are why a scheme does not take the settings of these groups; "" for
 // those that it takes.
 func refusals(s Scheme) (no struct{ header, query, prefix, algorithm, signature, encoding, timestamp, tolerance, token, confirm string }) {

@@ -1,7 +1,10 @@
 package signature_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,4 +41,21 @@ func TestSecretSource(t *testing.T) {
 	require.Equal(t, meshhook.CodeConflict, meshhook.ErrorCode(err))
 	_, err = signature.ForRotation(meshhook.Endpoint{Path: "a", Verification: meshhook.Verification{Scheme: "sns"}})
 	require.NoError(t, err)
+}
+
+// What a scheme says it takes is what New lets a webhook set, and nothing else.
+func TestScheme_Settings(t *testing.T) {
+	t.Parallel()
+	set := map[string]meshhook.Verification{
+		"header": {Header: "X-Mine"}, "query": {Query: "token"}, "issuer": {Issuer: "https://issuer.example"}, "template": {Template: "{body}"},
+		"tolerance": {Tolerance: meshhook.Duration(time.Minute)}, "confirm_subscription": {ConfirmSubscription: true}, "secret_encoding": {SecretEncoding: "hex"},
+	}
+	for _, s := range signature.Schemes() {
+		for name, v := range set {
+			v.Scheme = s.Name
+			_, err := signature.New(v)
+			refused := err != nil && strings.Contains(err.Error(), "does not take "+name)
+			require.NotEqual(t, refused, slices.Contains(s.Settings(), name), "%s %s: %v", s.Name, name, err)
+		}
+	}
 }
