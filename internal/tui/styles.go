@@ -26,6 +26,7 @@ func newRenderer(out io.Writer, noColor bool) *lipgloss.Renderer {
 // styles are all colours of the screen, for light and dark backgrounds. Each
 // goes with a sign or a word that says the same.
 type styles struct {
+	renderer *lipgloss.Renderer
 	tones    map[tail.Tone]lipgloss.Style
 	title    lipgloss.Style // names of pages and sections
 	faint    lipgloss.Style // what is there but need not be read
@@ -39,6 +40,7 @@ func newStyles(r *lipgloss.Renderer) styles {
 		return r.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: light, Dark: dark})
 	}
 	return styles{
+		renderer: r,
 		tones: map[tail.Tone]lipgloss.Style{
 			tail.Plain: r.NewStyle(),
 			tail.Good:  color("28", "78"),
