@@ -32,8 +32,13 @@ type form struct {
 	top      int                // the first line of the summary that is shown
 	most     int                // how far top can go; known when it has been drawn
 
+	ahead []tea.KeyMsg // what was typed while it was loading
+
 	loading, busy, asks, over bool
 }
+
+// mostAhead is how many keys are remembered while a form is loading.
+const mostAhead = 200
 
 // draftMsg brings what a form begins with.
 type draftMsg struct {
@@ -89,7 +94,11 @@ func (f *form) begin(msg draftMsg) tea.Cmd {
 	f.draft = msg.draft
 	f.check()
 	f.enter(f.visible(0)[0])
-	return nil
+	var cmds []tea.Cmd
+	for _, k := range f.ahead {
+		cmds = append(cmds, f.press(k))
+	}
+	return tea.Batch(cmds...)
 }
 
 // press does what a key means.
@@ -98,8 +107,11 @@ func (f *form) press(k tea.KeyMsg) tea.Cmd {
 	case f.asks:
 		f.asks, f.over = false, k.String() == "y" || k.String() == "Y"
 		return nil
-	case f.loading || f.busy:
-		f.over = f.loading && k.Type == tea.KeyEsc
+	case f.busy || f.over:
+		return nil
+	case f.loading:
+		f.over = k.Type == tea.KeyEsc
+		f.ahead = append(f.ahead, k)[:min(len(f.ahead)+1, mostAhead)]
 		return nil
 	case k.Type == tea.KeyEsc && (f.at == nil || !f.at.filters()):
 		f.asks = len(f.draft.Changed()) > 0

@@ -269,11 +269,18 @@ func TestForm_Loading(t *testing.T) {
 	require.Nil(t, s.overlay)
 	require.Contains(t, s.line(-1), "connection reset by peer")
 	webhooks.err = nil
-	o, cmd := s.opts.Forms.webhook(t.Context(), s.styles, nil)
-	s.overlay = o
+	s.overlay, _ = s.opts.Forms.webhook(t.Context(), s.styles, nil)
 	require.Contains(t, s.View(), "loading…")
 	s.fill("x esc")
 	require.Nil(t, s.overlay)
+	o, cmd := s.opts.Forms.webhook(t.Context(), s.styles, ref(0x21))
+	s.overlay = o
+	s.fill("=-ahead", "tab")
+	s.run(cmd)
+	require.Contains(t, s.View(), "path          github-ahead", "what is typed meanwhile is not lost")
+	s.fill("esc y")
+	require.Nil(t, s.overlay)
+	_, cmd = s.opts.Forms.webhook(t.Context(), s.styles, nil)
 	s.fill("2 n")
 	s.run(cmd) // of the one that was left
 	require.Contains(t, s.View(), "1 of 6: Where")

@@ -150,24 +150,30 @@ func (f *form) summary(width int) (lines []string) {
 	for _, p := range slices.Concat(f.refused, f.problems) {
 		complain(strings.TrimPrefix(p.Path+": "+p.Message, ": "))
 	}
+	lines = append(lines, f.settings(width, true)...)
+	lines = append(lines, f.settings(width, false)...)
+	return append(lines, "", f.styles.faint.Render("+ is new, - goes. Nothing is stored yet."))
+}
+
+// settings are the lines of those that changed, or of those that stay and say something.
+func (f *form) settings(width int, changed bool) (lines []string) {
 	for n := range f.steps {
 		for _, field := range f.visible(n) {
-			before, now := f.draft.Was[field.name], f.draft.Now[field.name]
+			now := f.draft.Now[field.name]
 			_, sealed := f.draft.Sealed[field.name]
-			changed := before != now
+			nothing := now == "" && !f.means(field)
 			switch {
-			case now == "" && !changed && !sealed && !f.means(field):
-				continue
-			case changed && (now == "" && !f.means(field) || sealed && now == Nothing):
-				lines = append(lines, "- "+f.styles.faint.Render(fit(field.label, labelWidth))+"taken away")
-			case changed:
-				lines = append(lines, f.valueLine(field, "+ ", width))
-			default:
+			case changed != (now != f.draft.Was[field.name]) || !changed && nothing && !sealed:
+			case !changed:
 				lines = append(lines, f.valueLine(field, "  ", width))
+			case nothing || sealed && now == Nothing:
+				lines = append(lines, "- "+f.styles.faint.Render(fit(field.label, labelWidth))+"taken away")
+			default:
+				lines = append(lines, f.valueLine(field, "+ ", width))
 			}
 		}
 	}
-	return append(lines, "", f.styles.faint.Render("+ is new, - goes. Nothing is stored yet."))
+	return lines
 }
 
 // means tells whether nothing is a value of a field that says something, as that an

@@ -5,7 +5,9 @@
 // Where things are: screen.go is the whole, press.go its keys and view.go its lines;
 // page.go a page, list.go and ring.go what Live lists, table.go what the others list,
 // detail.go and doc.go what is opened; noun.go says what a noun is, and each has its
-// file; act.go what can be done, overlay.go what stands over a page meanwhile.
+// file; act.go what can be done, overlay.go what stands over a page meanwhile. form.go is
+// a form, form_field.go a field under its cursor and form_view.go its lines; what the
+// forms ask is in form_webhook.go and form_alert.go, who answers in form_editor.go.
 //
 // All text that comes from the store goes through tail.Clean, whoever wrote it;
 // no page asks the store in Update, but returns a command that does.
