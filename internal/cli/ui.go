@@ -52,6 +52,7 @@ func (a *app) showScreen(ctx context.Context, s *session, o *tailOptions, onLive
 	return tui.Run(ctx, tui.Options{
 		Project: s.config.Project, Scope: o.scope(), OnLive: onLive, Follow: s.follow(o.filter()),
 		Store: screenStore{s.project}, Actions: &screenActions{a, s},
+		Forms:        tui.NewForms(newWebhookEditor(a, s), newAlertEditor(a, s)),
 		WebhookFacts: s.webhookFacts, AlertFacts: alertFacts, Graph: drawnGraph,
 		Output: a.Out, NoColor: !a.colored(true),
 	})
