@@ -17,13 +17,14 @@ import (
 //	screen size WIDTHxHEIGHT
 //	screen see REGEXP      waits until a line of the screen matches
 //	screen lost REGEXP     waits until none does
+//	screen ended STATUS    waits until the command has ended, with this status
 //	screen show            prints the screen to stdout
 //	screen draw FILE       draws it, as an SVG
 //
 // The command ends with the script.
 func screenVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: screen start|keys|size|see|lost|show …")
+		ts.Fatalf("usage: screen start|keys|size|see|lost|ended|show|draw …")
 	}
 	switch what, rest := args[0], args[1:]; {
 	case what == "start" && len(rest) > 1:
@@ -34,15 +35,17 @@ func screenVerb(ts *testscript.TestScript, neg bool, args []string) {
 		width, height, _ := strings.Cut(rest[0], "x")
 		tmux(ts, "resize-window", "-t", "screen", "-x", width, "-y", height)
 	case what == "see" && len(rest) == 1:
-		awaitScreen(ts, rest[0], true)
+		awaitTmux(ts, rest[0], true, shown...)
 	case what == "lost" && len(rest) == 1:
-		awaitScreen(ts, rest[0], false)
+		awaitTmux(ts, rest[0], false, shown...)
+	case what == "ended" && len(rest) == 1:
+		awaitTmux(ts, "^1 "+rest[0]+"$", true, "display-message", "-p", "-t", "screen", "#{pane_dead} #{pane_dead_status}#{pane_dead_signal}")
 	case what == "show":
-		tmux(ts, "capture-pane", "-p", "-t", "screen")
+		tmux(ts, shown...)
 	case what == "draw" && len(rest) == 1:
 		drawScreen(ts, rest[0])
 	default:
-		ts.Fatalf("usage: screen start|keys|size|see|lost|show|draw …")
+		ts.Fatalf("usage: screen start|keys|size|see|lost|ended|show|draw …")
 	}
 }
 
@@ -66,8 +69,11 @@ func tmux(ts *testscript.TestScript, args ...string) {
 	ts.Check(ts.Exec("tmux", append([]string{"-S", socketOf(ts)}, args...)...))
 }
 
-// awaitScreen waits until the screen matches, or does not.
-func awaitScreen(ts *testscript.TestScript, text string, there bool) {
+// shown has tmux print the screen.
+var shown = []string{"capture-pane", "-p", "-t", "screen"}
+
+// awaitTmux waits until what a command of tmux prints matches, or does not.
+func awaitTmux(ts *testscript.TestScript, text string, there bool, command ...string) {
 	wanted, err := regexp.Compile("(?m)" + text)
 	ts.Check(err)
 	deadline := time.After(patience)
@@ -75,15 +81,15 @@ func awaitScreen(ts *testscript.TestScript, text string, there bool) {
 	defer pause.Stop()
 	for {
 		// Not by the script's own verb, which logs every look.
-		screen, err := exec.Command("tmux", "-S", socketOf(ts), "capture-pane", "-p", "-t", "screen").Output() //nolint:noctx // it ends at once
+		printed, err := exec.Command("tmux", append([]string{"-S", socketOf(ts)}, command...)...).Output() //nolint:gosec,noctx // it ends at once
 		ts.Check(err)
-		if wanted.Match(screen) == there {
+		if wanted.Match(printed) == there {
 			return
 		}
 		select {
 		case <-pause.C:
 		case <-deadline:
-			ts.Fatalf("waited in vain for %q (there: %t) on\n%s", text, there, screen)
+			ts.Fatalf("waited in vain for %q (there: %t) on\n%s", text, there, printed)
 		}
 	}
 }

@@ -95,13 +95,19 @@ func (f *alertFlags) readFiles(a *app) (err error) {
 	return err
 }
 
+// checkName refuses a name that no alert can have.
+func (f *alertFlags) checkName(a *app) error {
+	if !a.flags.Changed("name") {
+		return nil
+	}
+	return meshhook.CheckName("alert", f.name)
+}
+
 // apply puts what the flags and their files say over an alert, but for its workflow.
 // What was not given stays; an empty value takes a setting away.
 func (f *alertFlags) apply(a *app, to *meshhook.Alert) error {
-	if a.flags.Changed("name") {
-		if err := meshhook.CheckName("alert", f.name); err != nil {
-			return err
-		}
+	if err := f.checkName(a); err != nil {
+		return err
 	}
 	headers, err := f.headerMap()
 	if err != nil {

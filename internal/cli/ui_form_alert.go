@@ -39,7 +39,7 @@ func (e *alertEditor) Draft(ctx context.Context, id *meshhook.ID) (d tui.Draft, 
 			return d, err
 		}
 		masked := a.Masked()
-		d.ID, d.Name, d.Sealed = id, about(a), map[string]string{"url": masked.URL, "header": "", "payload": ""}
+		d.ID, d.Name, d.Sealed = id, a.Name, map[string]string{"url": masked.URL, "header": "", "payload": ""}
 		for _, name := range slices.Sorted(maps.Keys(masked.Headers)) {
 			d.Sealed["header"] = strings.TrimPrefix(d.Sealed["header"]+", "+name, ", ")
 		}
@@ -64,8 +64,7 @@ func (e *alertEditor) Draft(ctx context.Context, id *meshhook.ID) (d tui.Draft, 
 // alertSettings are the settings of an alert, as flags take them.
 func alertSettings(a meshhook.Alert) map[string]string {
 	settings := map[string]string{
-		// A name of the alert belongs here.
-		"workflow": a.Workflow, "on": strings.ReplaceAll(conditionsText(a.On), ",", "\n"), "when": a.When, "description": a.Description,
+		"name": a.Name, "workflow": a.Workflow, "on": strings.ReplaceAll(conditionsText(a.On), ",", "\n"), "when": a.When, "description": a.Description,
 		"preset": a.Preset, "url": "", "header": "", "payload": "", "signing": string(a.Signing), tui.SecretFrom: "", tui.Secret: "",
 		"delay-threshold": someTime(a.DelayThreshold), "expect": "", "within": "",
 		"throttle": someTime(a.Throttle), "throttle-key": a.ThrottleKey,
@@ -131,20 +130,7 @@ func (e *alertEditor) check(d *tui.Draft, files bool) []meshhook.Problem {
 	e.o.all = flags.Changed("workflow") && e.o.workflow == ""
 	to, _ := d.Base.(meshhook.Alert)
 	to.WorkflowID, to.Workflow = nil, d.Now["workflow"]
-	for err := e.o.apply(e.flags.a, &to); err != nil; err = e.o.apply(e.flags.a, &to) {
-		place := "header"
-		switch { // which are all that apply refuses
-		case flags.Changed("header") && len(e.o.headers) > 0 && headersWrong(&e.o):
-			flags.Lookup("header").Changed = false
-		default:
-			place = map[bool]string{true: "within", false: "expect"}[d.Now["within"] == ""]
-			flags.Lookup("expect").Changed, flags.Lookup("within").Changed = false, false
-		}
-		problems = append(problems, meshhook.Problem{Path: place, Message: err.Error()})
-		if place == "header" {
-			e.o.headers = nil
-		}
-	}
+	problems = append(problems, e.apply(d, &to)...)
 	to = alert.WithDefaults(to)
 	_, err := checkAlert(to)
 	problems = append(problems, settingProblems(err, problems)...)
@@ -156,9 +142,29 @@ func (e *alertEditor) check(d *tui.Draft, files bool) []meshhook.Problem {
 	return problems
 }
 
-func headersWrong(o *alertFlags) bool {
-	_, err := o.headerMap()
-	return err != nil
+// apply puts the flags over an alert, and says which of them it refuses. They are those
+// that flags cannot refuse by themselves; what is refused stays as it was.
+func (e *alertEditor) apply(d *tui.Draft, to *meshhook.Alert) (problems []meshhook.Problem) {
+	a := e.flags.a
+	refuse := func(place string, err error, flags ...string) {
+		if err == nil {
+			return
+		}
+		problems = append(problems, meshhook.Problem{Path: place, Message: err.Error()})
+		for _, name := range flags {
+			a.flags.Lookup(name).Changed = false
+		}
+	}
+	refuse("name", e.o.checkName(a), "name")
+	if _, err := e.o.headerMap(); err != nil {
+		refuse("header", err, "header")
+		e.o.headers = nil
+	}
+	if err := e.o.apply(a, to); err != nil {
+		refuse(map[bool]string{true: "within", false: "expect"}[d.Now["within"] == ""], err, "expect", "within")
+		refuse("", e.o.apply(a, to))
+	}
+	return problems
 }
 
 // settingProblems are the problems of an alert at the settings that they come from, but
@@ -224,7 +230,7 @@ func (e *alertEditor) Store(ctx context.Context, d *tui.Draft) (made tui.Made, e
 		})
 	}
 	if err != nil {
-		return made, placed(err, map[meshhook.Code]string{meshhook.CodeNotFound: "workflow"})
+		return made, placed(err, map[meshhook.Code]string{meshhook.CodeConflict: "name", meshhook.CodeNotFound: "workflow"})
 	}
 	made = tui.Made{ID: view.ID, Secret: view.Secret, PublicKey: view.PublicKey, Notes: notesOf(notes)}
 	made.Text = "the alert is " + map[bool]string{true: "created", false: "changed"}[d.ID == nil]

@@ -271,7 +271,7 @@ func TestFormsOfAlerts_Wrong(t *testing.T) {
 	u.onForms(func(_, e tui.Editor) {
 		right := []string{"on", "failed", "url", "https://chat.example/"}
 		for setting, bad := range map[string]string{
-			"on": "sometimes", "when": ".run |", "delay-threshold": "soon", "within": "6h", "expect": "stripe", "preset": "smoke", "url": "ftp://x", "header": "no colon",
+			"name": "by-", "on": "sometimes", "when": ".run |", "delay-threshold": "soon", "within": "6h", "expect": "stripe", "preset": "smoke", "url": "ftp://x", "header": "no colon",
 			"payload": "{ no", "signing": "pgp", "throttle": "-1s", "throttle-key": ".", "quiet-hours": "22:00", "schedule": "1s,x", "timeout": "1000h",
 		} {
 			d := draft(t, e, nil, right...)

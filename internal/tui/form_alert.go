@@ -15,7 +15,7 @@ func alertSteps() []step {
 	set := func(name string) func(*Draft) bool { return func(d *Draft) bool { return d.Now[name] != "" } }
 	return []step{
 		{"Whom", []field{
-			// A name of the alert belongs here, first.
+			{name: "name", label: "name", help: "Short, like orders-failed; of a new one it is made up when empty."},
 			{name: "workflow", label: "workflow", help: "Whose runs are told of.", kind: kindPick},
 			{name: "on", label: "on", help: "What is told of.", kind: kindMany},
 			{name: "when", label: "when", help: "A jq condition over {run, workflow, event, steps}; empty for always."},

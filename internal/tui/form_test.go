@@ -83,8 +83,8 @@ func alertDesk() *desk {
 	ways := []string{SecretKept, SecretGenerated, SecretTyped}
 	return &desk{
 		draft: Draft{
-			Name:   "orders",
-			Was:    map[string]string{"workflow": "orders", "on": "failed", "preset": "generic", "signing": "v1", "timeout": "10s", SecretFrom: SecretKept, "url": "", "header": "", "payload": ""},
+			Name:   "orders-failed",
+			Was:    map[string]string{"name": "orders-failed", "workflow": "orders", "on": "failed", "preset": "generic", "signing": "v1", "timeout": "10s", SecretFrom: SecretKept, "url": "", "header": "", "payload": ""},
 			Sealed: map[string]string{"url": "https://chat.example/…", "header": "X-Key", "payload": ""},
 			Choices: map[string][]Choice{
 				"workflow": {{Text: "(all)", Hint: "The runs of every workflow are told of."}, {Value: "orders"}}, "preset": choicesNamed("generic", "slack"),
@@ -135,11 +135,11 @@ func TestForm_Golden(t *testing.T) {
 		"webhook answer":        {"2 e pgdown pgdown pgdown pgdown", "={", "enter", "=}"},
 		"webhook summary":       {"2 e tab tab down", "=x", "pgdown pgdown", "=10/s", "pgdown pgdown pgdown"},
 		"alert whom":            {"6 e"},
-		"alert on":              {"6 e tab down space"},
+		"alert on":              {"6 e tab tab down space"},
 		"alert where":           {"6 e pgdown"},
 		"alert url":             {"6 e pgdown tab"},
 		"alert headers":         {"6 e pgdown tab tab"},
-		"alert when":            {"6 e tab down space down space pgdown pgdown"},
+		"alert when":            {"6 e tab tab down space down space pgdown pgdown"},
 		"alert summary":         {"6 e pgdown tab", "=https://other.example/", "tab", "=-", "pgdown pgdown"},
 		"leave":                 {"2 e", "=x", "esc"},
 	} {
@@ -201,7 +201,7 @@ func TestForm_StoresWhatChanged(t *testing.T) {
 	require.Equal(t, []string{"verify", "verify-header"}, webhooks.stored[0].Changed(), "another scheme begins anew")
 	require.Equal(t, " ✓ webhook github is stored", s.line(-1))
 
-	s.fill("6 e tab down space pgdown pgdown", "=5m", "pgup pgup tab down space pgdown pgdown pgdown enter")
+	s.fill("6 e tab tab down space pgdown pgdown", "=5m", "pgup pgup tab tab down space pgdown pgdown pgdown enter")
 	require.Empty(t, alerts.stored, "what was typed for a condition that is gone is no change")
 	require.Contains(t, s.View(), "nothing was changed")
 }
