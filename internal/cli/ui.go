@@ -109,7 +109,11 @@ func alertFacts(masked meshhook.Alert, secrets []meshhook.AlertSecret) []tui.Fac
 	v.Secrets = secrets
 	f := &fields{}
 	alertFields(f, v)
-	return facts(f, "enabled")
+	without := []string{"enabled"}
+	if masked.WorkflowID != nil {
+		without = append(without, "workflow") // the screen has a link to it
+	}
+	return facts(f, without...)
 }
 
 // facts are lines for the screen, but for those that it has by itself.

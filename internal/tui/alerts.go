@@ -13,8 +13,9 @@ func alertNoun(k keys) *noun {
 		name: "alert", title: "Alerts", made: true,
 		empty: "There is no alert yet. This makes one:\nmeshhook alerts create --all-workflows --on failed --url URL",
 		columns: []column{
-			{name: "workflow", width: 12, share: 2},
-			{name: "on", width: 14, share: 3},
+			{name: "name", width: 14, share: 3},
+			{name: "workflow", width: 8, share: 2, from: 80},
+			{name: "on", width: 12, share: 3},
 			{name: "preset", width: 9},
 			{name: "state", width: 8},
 			{name: "url", width: 16, share: 3, from: 80},
@@ -41,7 +42,7 @@ func aboutText(a meshhook.Alert) string {
 func alertThing(a meshhook.Alert) thing {
 	_, state := onOff(a.Enabled)
 	return thing{
-		target: to("alert", a.ID), name: a.ID.String(), status: state, workflow: a.Workflow, value: a.View(),
+		target: to("alert", a.ID), name: a.Name, status: state, workflow: a.Workflow, alert: a.Name, value: a.View(),
 		links: some("workflow", a.WorkflowID),
 	}
 }
@@ -55,7 +56,7 @@ func alertRow(a meshhook.Alert) row {
 	for i, c := range a.On {
 		on[i] = string(c)
 	}
-	return newRow(alertThing(a), look, aboutText(a), strings.Join(on, ","), a.Preset, state, a.Masked().URL, a.ID.String())
+	return newRow(alertThing(a), look, a.Name, aboutText(a), strings.Join(on, ","), a.Preset, state, a.Masked().URL, a.ID.String())
 }
 
 func tellAlert(ctx context.Context, o *Options, key string) (c content, err error) {
@@ -116,14 +117,14 @@ func alertActions(k keys) []action {
 			if on {
 				word = "enabled"
 			}
-			return said(byID(t, func(id meshhook.ID) error { return a.EnableAlert(ctx, id, on) }), "the alert is %s", word)
+			return said(byID(t, func(id meshhook.ID) error { return a.EnableAlert(ctx, id, on) }), "alert %s is %s", t.name, word)
 		}},
 		{key: k.rotate, ask: func(t *thing) string {
 			return "Give the alert " + t.name + " a new secret? The old one signs beside it for a day; then the recipient must have the new one."
 		}, do: func(ctx context.Context, s styles, a Actions, t *thing, _ string) (did didMsg, err error) {
 			err = byID(t, func(id meshhook.ID) error {
 				n, err := a.RotateAlert(ctx, id)
-				did.box = secretBox(s, "the alert", n)
+				did.box = secretBox(s, t.name, n)
 				return err
 			})
 			return did, err
@@ -131,7 +132,7 @@ func alertActions(k keys) []action {
 		{key: k.remove, ask: func(t *thing) string {
 			return "Delete the alert " + t.name + " and its secrets? Nobody is told any more. What it has sent stays in the log."
 		}, do: func(ctx context.Context, _ styles, a Actions, t *thing, _ string) (didMsg, error) {
-			return deleted(t, byID(t, func(id meshhook.ID) error { return a.DeleteAlert(ctx, id) }), "the alert is deleted")
+			return deleted(t, byID(t, func(id meshhook.ID) error { return a.DeleteAlert(ctx, id) }), "alert %s is deleted", t.name)
 		}},
 	}
 }
@@ -139,7 +140,7 @@ func alertActions(k keys) []action {
 // alertFacts are all that is configured, without what may be a credential.
 func (o *Options) alertFacts(a meshhook.Alert, secrets []meshhook.AlertSecret) []Fact {
 	if o.AlertFacts == nil {
-		return []Fact{{Name: "id", Value: a.ID.String()}, {Name: "url", Value: a.Masked().URL}, {Name: "preset", Value: a.Preset, Tone: tail.Plain}}
+		return []Fact{{Name: "name", Value: a.Name}, {Name: "id", Value: a.ID.String()}, {Name: "url", Value: a.Masked().URL}, {Name: "preset", Value: a.Preset, Tone: tail.Plain}}
 	}
 	return o.AlertFacts(a.Masked(), secrets)
 }

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,10 +25,11 @@ func deliveryNoun(k keys) *noun {
 			{name: "time", time: true},
 			{name: "status", width: 9},
 			{name: "type", width: 14, share: 1},
-			{name: "workflow", width: 8, share: 2},
+			{name: "alert", width: 8, share: 2},
+			{name: "workflow", width: 8, share: 2, from: wide},
 			{name: "tries", width: 5, from: 80},
 			{name: "reason", width: 8, share: 1, from: 80},
-			{name: "next", width: 19, from: wide},
+			{name: "next", width: 19, from: 120},
 			{name: "id", width: 36, from: 150},
 		},
 		list: func(ctx context.Context, o *Options, before meshhook.ID, limit int) ([]row, error) {
@@ -56,7 +58,7 @@ func deliveryNoun(k keys) *noun {
 }
 
 func deliveryThing(d meshhook.Delivery) thing {
-	t := thing{target: to("delivery", d.ID), name: d.ID.String(), status: string(d.Status), workflow: d.Workflow, value: d}
+	t := thing{target: to("delivery", d.ID), name: d.ID.String(), status: string(d.Status), workflow: d.Workflow, alert: d.Alert, value: d}
 	t.links = slices.Concat([]target{to("alert", d.AlertID)}, some("run", d.RunID), named("workflow", d.Workflow))
 	return t
 }
@@ -82,7 +84,7 @@ func deliveryRow(d meshhook.Delivery, loc *time.Location) row {
 	if d.NextAt != nil {
 		next = d.NextAt.In(loc).Format("2006-01-02 15:04:05")
 	}
-	r := newRow(deliveryThing(d), deliveryLook(d), "", string(d.Status), kind, d.Workflow, strconv.Itoa(d.Attempt), string(d.Reason), next, d.ID.String())
+	r := newRow(deliveryThing(d), deliveryLook(d), "", string(d.Status), kind, cmp.Or(d.Alert, d.AlertID.String()), d.Workflow, strconv.Itoa(d.Attempt), string(d.Reason), next, d.ID.String())
 	r.at = d.CreatedAt
 	return r
 }
@@ -126,7 +128,7 @@ func drawDelivery(d *doc, v meshhook.Delivery, attempts []meshhook.AlertAttempt,
 	if v.Held > 0 {
 		d.field("held back", fmt.Sprintf("%d messages since the last one", v.Held))
 	}
-	d.link("alert", v.AlertID.String(), to("alert", v.AlertID))
+	d.link("alert", cmp.Or(v.Alert, v.AlertID.String()), to("alert", v.AlertID))
 	if v.RunID != nil {
 		d.link("run", v.RunID.String(), to("run", *v.RunID))
 	}

@@ -64,6 +64,7 @@ func (m *model) drawHelp(d *doc, n *noun) {
 		{"status:failed", "accepted rejected … queued running waiting succeeded …"},
 		{"webhook:git", "part of a webhook's path"},
 		{"workflow:chat", "part of a workflow's name"},
+		{"alert:chat", "part of an alert's name; in Live, of its id"},
 		{"kind:run", "event, run (with its steps), step, alert, circuit, or a whole kind"},
 		{".attempt > 1", "jq on the row's JSON, where it begins with . or ( or jq"},
 	} {

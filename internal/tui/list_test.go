@@ -173,6 +173,7 @@ func TestQuery(t *testing.T) {
 		"webhook:pay":                     false,
 		"workflow:pay":                    true,
 		"workflow:stripe":                 false,
+		"alert:pay":                       false,
 		"kind:run":                        true,
 		"kind:step":                       true,
 		"kind:step.failed":                true,

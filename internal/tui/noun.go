@@ -37,10 +37,12 @@ func named(noun, name string) []target {
 // thing is something of the store, with what keys, filters and actions need of it.
 type thing struct {
 	target
-	name                      string // how a person calls it: its path, name or id
-	status, webhook, workflow string // what a filter's fields compare
-	links                     []target
-	step                      string // of a run, the step under the cursor
+	name string // how a person calls it: its path, name or id
+	// What a filter's fields compare.
+	status, webhook, workflow, alert string
+
+	links []target
+	step  string // of a run, the step under the cursor
 	// value is what the store gave. Its JSON is what a jq predicate sees.
 	value any
 }
@@ -78,7 +80,7 @@ func newRow(t thing, look meshhook.EntryKind, cells ...string) row {
 
 func (r *row) text() string {
 	if r.hay == "" {
-		r.hay = strings.ToLower(strings.Join(append([]string{r.name, r.status, r.webhook, r.workflow}, r.cells...), "\x00"))
+		r.hay = strings.ToLower(strings.Join(append([]string{r.name, r.status, r.webhook, r.workflow, r.alert}, r.cells...), "\x00"))
 	}
 	return r.hay
 }
@@ -89,6 +91,8 @@ func (r *row) field(name string) string {
 		return r.status
 	case "webhook":
 		return r.webhook
+	case "alert":
+		return r.alert
 	default:
 		return r.workflow
 	}

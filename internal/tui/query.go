@@ -26,7 +26,7 @@ const judging = 200 * time.Millisecond
 
 // candidate is what a query is asked about: an entry, or a row of a table.
 type candidate interface {
-	// field is the value of status, webhook or workflow.
+	// field is the value of status, webhook, workflow or alert.
 	field(name string) string
 	// kind is noun.state, and noun what a filter may call it, too.
 	kind() (kind, noun string)
@@ -47,7 +47,7 @@ type query struct {
 
 // term is one word of a query.
 type term struct {
-	field string // status, webhook, workflow, kind, or "" for any column
+	field string // status, webhook, workflow, alert, kind, or "" for any column
 	value string // in lower case
 	not   bool   // the term must not hold
 }
@@ -68,7 +68,7 @@ func parseQuery(text string) query {
 		}
 		t.value = word
 		switch field, value, _ := strings.Cut(word, ":"); field {
-		case "status", "webhook", "workflow", "kind":
+		case "status", "webhook", "workflow", "alert", "kind":
 			if field != word { // a colon was there
 				t.field, t.value = field, value
 			}
@@ -148,7 +148,7 @@ func (t term) holds(c candidate) bool {
 	switch t.field {
 	case "status":
 		return strings.HasPrefix(strings.ToLower(c.field("status")), t.value)
-	case "webhook", "workflow":
+	case "webhook", "workflow", "alert":
 		return strings.Contains(strings.ToLower(c.field(t.field)), t.value)
 	case "kind":
 		kind, noun := c.kind()

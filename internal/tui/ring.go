@@ -32,9 +32,19 @@ func (it *item) field(name string) string {
 		return it.entry.Status
 	case "webhook":
 		return it.entry.Webhook
+	case "alert":
+		return alertOf(&it.entry)
 	default:
 		return it.entry.Workflow
 	}
+}
+
+// alertOf is what the journal knows of an alert: its id, and no name.
+func alertOf(e *meshhook.Entry) string {
+	if e.AlertID == nil {
+		return ""
+	}
+	return e.AlertID.String()
 }
 
 func (it *item) kind() (kind, noun string) { return string(it.entry.Kind), it.entry.Kind.Noun() }

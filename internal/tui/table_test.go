@@ -230,3 +230,22 @@ func TestTable_Polls(t *testing.T) {
 	}
 	require.Equal(t, " Webhooks 1", s.line(2))
 }
+
+// Alerts are found by their names, and by those the messages that they sent.
+func TestTable_FilterByAlert(t *testing.T) {
+	t.Parallel()
+	s := withHouse(t, 100, 30)
+	shown := func() (names []string) {
+		table := s.page().table
+		for _, i := range table.visible() {
+			names = append(names, table.rows[i].alert)
+		}
+		return names
+	}
+	s.press("6 /")
+	s.write("alert:all-ex")
+	require.Equal(t, []string{"all-exhausted"}, shown())
+	s.press("enter 7 /")
+	s.write("alert:chat-failed")
+	require.Equal(t, []string{"github-to-chat-failed", "github-to-chat-failed"}, shown())
+}

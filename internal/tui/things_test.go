@@ -257,12 +257,12 @@ func house(s *things) {
 	s.versions = []meshhook.Version{{Number: 3, Digest: "abcdef0123456789", CreatedAt: noon, Source: "name: github-to-chat\nsteps: []\n"}}
 	wid := id(0x31)
 	s.alerts = []meshhook.Alert{
-		{ID: id(0x41), WorkflowID: &wid, Workflow: "github-to-chat", On: []meshhook.Condition{meshhook.OnFailed, meshhook.OnDelayed}, Preset: "slack", URL: "https://chat.example/T000/secret", Enabled: true},
-		{ID: id(0x42), On: []meshhook.Condition{meshhook.OnExhausted}, Preset: "generic", URL: "https://pager.example/", DisabledReason: "gone"},
+		{ID: id(0x41), Name: "github-to-chat-failed", WorkflowID: &wid, Workflow: "github-to-chat", On: []meshhook.Condition{meshhook.OnFailed, meshhook.OnDelayed}, Preset: "slack", URL: "https://chat.example/T000/secret", Enabled: true},
+		{ID: id(0x42), Name: "all-exhausted", On: []meshhook.Condition{meshhook.OnExhausted}, Preset: "generic", URL: "https://pager.example/", DisabledReason: "gone"},
 	}
 	s.deliveries = []meshhook.Delivery{
-		{ID: id(0x51), AlertID: id(0x41), Type: "run.failed", Status: meshhook.DeliveryExhausted, Reason: meshhook.DeliveryHTTPStatus, RunID: ref(5), Workflow: "github-to-chat", Attempt: 2, CreatedAt: noon, SentAt: &noon, FinishedAt: &later},
-		{ID: id(0x52), AlertID: id(0x41), Type: "run.delayed", Status: meshhook.DeliveryPending, Workflow: "github-to-chat", CreatedAt: noon, NextAt: &later, Held: 4, Sample: true, Subject: ref(0x51)},
+		{ID: id(0x51), AlertID: id(0x41), Alert: "github-to-chat-failed", Type: "run.failed", Status: meshhook.DeliveryExhausted, Reason: meshhook.DeliveryHTTPStatus, RunID: ref(5), Workflow: "github-to-chat", Attempt: 2, CreatedAt: noon, SentAt: &noon, FinishedAt: &later},
+		{ID: id(0x52), AlertID: id(0x41), Alert: "github-to-chat-failed", Type: "run.delayed", Status: meshhook.DeliveryPending, Workflow: "github-to-chat", CreatedAt: noon, NextAt: &later, Held: 4, Sample: true, Subject: ref(0x51)},
 		{ID: id(0x53), AlertID: id(0x42), Type: "run.failed", Status: meshhook.DeliveryPending, Attempt: 1, CreatedAt: noon},
 	}
 	s.attempts = []meshhook.AlertAttempt{
