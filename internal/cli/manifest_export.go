@@ -112,7 +112,7 @@ func (a *app) writeDocuments(o *exportOptions, documents []manifest.Document) (e
 		}
 		err := root.MkdirAll(path.Dir(d.Path), 0o750)
 		if err == nil {
-			err = root.WriteFile(d.Path, []byte(d.File()), mode)
+			err = writeAnew(root, d.Path, d.File(), mode)
 		}
 		if err != nil {
 			return writeError(list[i].File, err)
@@ -120,6 +120,20 @@ func (a *app) writeDocuments(o *exportOptions, documents []manifest.Document) (e
 	}
 	a.noteStale(root, o.dir, documents)
 	return printList(a, list, []string{"file", "status"}, func(t *table, e exported) { t.add(e.File, e.Status) })
+}
+
+// writeAnew puts a file of that mode in the place of the one that is there, which must
+// not lend its own, wider one to what is revealed.
+func writeAnew(root *os.Root, name, text string, mode os.FileMode) error {
+	fresh := name + ".new"
+	err := root.Remove(fresh) // of a write that was interrupted
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = root.WriteFile(fresh, []byte(text), mode)
+	}
+	if err != nil {
+		return err
+	}
+	return root.Rename(fresh, name)
 }
 
 // compare says what becomes of a document's file. One that export has not written is in

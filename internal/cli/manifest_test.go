@@ -228,6 +228,9 @@ func TestADirectoryIsAppliedAndExported(t *testing.T) {
 	text, err = os.ReadFile(filepath.Join(out, "alerts", "failed.yaml"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "X-Key: hush")
+	info, err := os.Stat(filepath.Join(out, "alerts", "failed.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "though everybody could read what was there before")
 
 	u.must("alerts delete failed --yes")
 	require.Contains(t, u.runs("export -d "+out).err, "failed.yaml is of an earlier export, and what it describes is gone")
