@@ -106,9 +106,13 @@ func rateText(l meshhook.Lately) string {
 	return fmt.Sprintf("%s last minute, %s last hour", perSecond(l.Minute, 60), perSecond(l.Hour, 3600))
 }
 
-// perSecond is a rate with three digits that count.
+// perSecond is a rate with three digits that count; whole from a hundred on.
 func perSecond(n int64, seconds float64) string {
-	return strconv.FormatFloat(float64(n)/seconds, 'g', 3, 64)
+	rate := float64(n) / seconds
+	if rate >= 100 {
+		return strconv.FormatFloat(rate, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(rate, 'g', 3, 64)
 }
 
 // addLedger says how what is promised of alerts was kept.

@@ -29,6 +29,13 @@ func TestBrokenAt(t *testing.T) {
 	require.Equal(t, []string{"日本", "語"}, brokenAt("日本 語", 5), "wide characters count twice")
 }
 
+func TestPerSecond(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 1: "0.0167", 61: "1.02", 5_999: "100", 6_000: "100", 123_456: "2058", 6_000_000_000: "100000000"} {
+		require.Equal(t, want, perSecond(n, 60), n)
+	}
+}
+
 // One screen: nothing is wider than sixty columns, and every value stands in the order of
 // the names.
 func TestStatusAtSixtyColumns(t *testing.T) {
