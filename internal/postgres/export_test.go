@@ -99,6 +99,28 @@ func AgeKeys(db *DB) {
 	db.keys.fresh.Store(&long)
 }
 
+// RecordLate seals what is recorded, and writes it only after something else.
+func (db *DB) RecordLate(ctx context.Context, in meshhook.Intake, before func()) error {
+	row, err := db.sealIntake(in)
+	if err != nil {
+		return err
+	}
+	before()
+	_, err = db.writeIntakes(ctx, []intakeRow{row})
+	return err
+}
+
+// MoveLate seals a move, and writes it only after something else.
+func (db *DB) MoveLate(ctx context.Context, m meshhook.RunMove, before func()) (held bool, err error) {
+	row, err := db.sealMove(m)
+	if err != nil {
+		return false, err
+	}
+	before()
+	list, err := db.writeMoves(ctx, []moveRow{row})
+	return err == nil && list[0], err
+}
+
 // NotTakenUp is what a rotation says of a daemon that does not come along.
 var NotTakenUp = notTakenUp
 

@@ -44,6 +44,7 @@ type head struct {
 // intakeRow is an Intake with what is to be sealed sealed.
 type intakeRow struct {
 	meshhook.Intake
+	key        uint32 // the data key that sealed it
 	head, body []byte
 	dedupKey   []byte // of its SHA-256; nil without a key
 	entry      meshhook.ID
@@ -73,6 +74,10 @@ func (db *DB) Record(ctx context.Context, in meshhook.Intake) (meshhook.Recorded
 func (db *DB) sealIntake(in meshhook.Intake) (intakeRow, error) {
 	e := &in.Event
 	row := intakeRow{Intake: in, entry: meshhook.NewID()}
+	var err error
+	if row.key, err = db.sealingKey(); err != nil {
+		return row, err
+	}
 	text, err := json.Marshal(head{
 		Header: e.Header, Query: e.Query, DedupKey: e.DedupKey, Reason: e.Reason, Findings: e.Findings,
 		Credential: e.Credential, BodyEncoded: e.BodyEncoded, HeaderTruncated: e.HeaderTruncated, Handshake: e.Handshake,
@@ -148,12 +153,16 @@ const (
 func (db *DB) writeIntakes(ctx context.Context, rows []intakeRow) ([]meshhook.Recorded, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	err := sealQueued(db, rows, func(r *intakeRow) uint32 { return r.key }, func(r *intakeRow) (intakeRow, error) { return db.sealIntake(r.Intake) })
+	if err != nil {
+		return nil, err
+	}
 	place := make(map[meshhook.ID]int, len(rows))
 	for i := range rows {
 		place[rows[i].Event.ID] = i
 	}
 	recorded := make([]meshhook.Recorded, len(rows))
-	err := db.inBatch(ctx, "recording events", func(b *pgx.Batch) {
+	err = db.inBatch(ctx, "recording events", func(b *pgx.Batch) {
 		if keyed := only(rows, func(r *intakeRow) bool { return r.dedupKey != nil }); len(keyed) > 0 {
 			b.Queue(insertDedupKeys, dedupColumns(keyed)...)
 		}

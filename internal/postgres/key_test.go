@@ -161,6 +161,37 @@ func TestAProcessThatWasAwaySealsByTheKeyOfToday(t *testing.T) {
 	require.ErrorContains(t, err, "the data keys have not been opened")
 }
 
+// What waits for its group commit while the key changes is sealed by the new one: the old
+// one may be gone by then.
+func TestWhatWaitsIsSealedByTheKeyOfToday(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	in := h.intake("dedup", `{"a":1}`)
+	before := keyStatus(t, h.db).DataKeys[0].Values
+	require.NoError(t, h.db.RecordLate(ctx, in, func() { rotate(t, h.db) }))
+	m := move(h.claim(t, meshhook.NewID()), meshhook.RunFailed, step("one", meshhook.StepSucceeded, `"output"`, time.Now()))
+	m.Output, m.Error.Message = []byte(`"output"`), "failure"
+	held, err := h.db.MoveLate(ctx, m, func() { rotate(t, h.db) })
+	require.NoError(t, err)
+	require.True(t, held)
+	keys := keyStatus(t, h.db).DataKeys
+	require.Len(t, keys, 3)
+	require.Equal(t, before, keys[0].Values)
+	require.Equal(t, int64(2), keys[1].Values, "head and body of the event")
+	require.Positive(t, keys[2].Values)
+	e, err := h.project.Event(ctx, in.Event.ID)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"a":1}`, string(e.Body))
+	require.Equal(t, in.Event.Header, e.Header)
+	everything(t, h.db)
+
+	// Where the keys cannot be read, nothing is written.
+	_, err = connect(t, h.url).Exec(ctx, `ALTER TABLE keysets RENAME TO gone`)
+	require.NoError(t, err)
+	requireCode(t, meshhook.CodeUnavailable, h.db.RecordLate(ctx, h.intake("", "x"), func() { postgres.AgeKeys(h.db) }))
+}
+
 // ring is the master keys of a machine.
 type ring struct {
 	mu   sync.Mutex

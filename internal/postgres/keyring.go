@@ -130,6 +130,31 @@ func (db *DB) sealer() (*seal.Box, error) {
 	return k.box.Load(), nil
 }
 
+// sealingKey is the id of the data key that seals today.
+func (db *DB) sealingKey() (uint32, error) {
+	box, err := db.sealer()
+	if err != nil {
+		return 0, err
+	}
+	return box.PrimaryKeyID(), nil
+}
+
+// sealQueued seals those rows of a group commit anew that another key sealed before they
+// waited in its queue: a rotation waits for transactions that write, and knows of no
+// queue, so the key may be gone before they come to be written.
+func sealQueued[T any](db *DB, rows []T, sealedBy func(*T) uint32, anew func(*T) (T, error)) error {
+	key, err := db.sealingKey()
+	for i := range rows {
+		if err != nil {
+			return err
+		}
+		if sealedBy(&rows[i]) != key {
+			rows[i], err = anew(&rows[i])
+		}
+	}
+	return err
+}
+
 // opener returns what opens the value: with the keys as they are now, if it was sealed
 // by one that is not known. Where they cannot be read the value does not open, and that
 // says which key it needs.

@@ -13,6 +13,7 @@ import (
 // moveRow is a RunMove with what is to be sealed sealed.
 type moveRow struct {
 	meshhook.RunMove
+	key             uint32 // the data key that sealed it
 	output, failure []byte
 	steps           []stepRow
 	entries         []entryRow
@@ -39,6 +40,9 @@ func (db *DB) Move(ctx context.Context, m meshhook.RunMove) error {
 
 func (db *DB) sealMove(m meshhook.RunMove) (row moveRow, err error) {
 	row.RunMove = m
+	if row.key, err = db.sealingKey(); err != nil {
+		return row, err
+	}
 	if row.output, err = db.sealBody("runs.output", m.RunID, m.Output); err != nil {
 		return row, err
 	}
@@ -117,6 +121,9 @@ type hold struct {
 func (db *DB) writeMoves(ctx context.Context, rows []moveRow) ([]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	if err := sealQueued(db, rows, func(r *moveRow) uint32 { return r.key }, func(r *moveRow) (moveRow, error) { return db.sealMove(r.RunMove) }); err != nil {
+		return nil, err
+	}
 	// Rows are locked in the order of their ids, here and in ExtendLeases.
 	sorted := slices.SortedFunc(slices.Values(rows), func(a, b moveRow) int { return compareIDs(a.RunID, b.RunID) })
 	var steps []stepRow
