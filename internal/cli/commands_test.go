@@ -91,9 +91,14 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 		want[path] = strings.Join(fields, " ")
 	}
 	require.Equal(t, want, got)
+}
 
+func TestTheFlagsOfEveryCommand(t *testing.T) {
+	t.Parallel()
 	var global []string
-	newRootCmd(&app{}).PersistentFlags().VisitAll(func(f *pflag.Flag) { global = append(global, f.Name) })
+	flags := newRootCmd(&app{}).PersistentFlags()
+	flags.VisitAll(func(f *pflag.Flag) { global = append(global, f.Name) })
+	require.Equal(t, "o", flags.Lookup("output").Shorthand)
 	require.Equal(t, []string{"config", "data-dir", "database-url", "json", "no-color", "output", "project", "quiet", "verbose"}, global)
 }
 

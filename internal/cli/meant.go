@@ -45,12 +45,21 @@ func (s *session) meant(ctx context.Context, err error) error {
 	return &better
 }
 
+// minBegun is how many letters of a name must be written to be taken for its beginning.
+const minBegun = 3
+
 // nearest is the name that is most like the one that was written; "" where none is: a slip
-// for every three letters, four at most. Capitals are no slips.
+// for every three letters, four at most. Capitals are no slips, and the beginning of a name
+// is like it by one.
 func nearest(wrong string, names []string) string {
+	wrong = strings.ToLower(wrong)
 	best, least := "", min((len(wrong)+1)/3, 4)
 	for _, name := range names {
-		if d := spelling.Distance(strings.ToLower(wrong), strings.ToLower(name)); d <= least {
+		d := spelling.Distance(wrong, strings.ToLower(name))
+		if len(wrong) >= minBegun && strings.HasPrefix(strings.ToLower(name), wrong) {
+			d = min(d, 1)
+		}
+		if d <= least {
 			best, least = name, d-1 // the first of those that are equally near
 		}
 	}

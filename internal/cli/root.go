@@ -95,7 +95,6 @@ func (a *app) chooseOutput() error {
 // or say which command was probably meant.
 func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	parent.AddCommand(children...)
-	parent.SuggestionsMinimumDistance = 2
 	parent.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
@@ -108,8 +107,14 @@ func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
 
 func unknownCommand(parent *cobra.Command, name string) error {
 	message := fmt.Sprintf("%q is not a command of '%s'", name, parent.CommandPath())
-	if near := parent.SuggestionsFor(name); len(near) > 0 {
-		return usageError("%s; did you mean %s?", message, strings.Join(near, " or "))
+	var names []string
+	for _, child := range parent.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	if near := nearest(name, names); near != "" {
+		return usageError("%s; did you mean %s?", message, near)
 	}
 	return usageError("%s", message)
 }
@@ -120,13 +125,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	if !unknown {
 		return notParsed(err)
 	}
-	// cobra knows which names are alike, but only for commands.
-	near := &cobra.Command{SuggestionsMinimumDistance: 2}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		near.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if names := near.SuggestionsFor(wrong); len(names) > 0 {
-		return usageError("unknown flag: --%s; did you mean --%s?", wrong, strings.Join(names, " or --"))
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest(wrong, names); near != "" {
+		return usageError("unknown flag: --%s; did you mean --%s?", wrong, near)
 	}
 	return usageError("unknown flag: --%s", wrong)
 }
