@@ -126,7 +126,7 @@ func addLedger(f *fields, r meshhook.AlertReport) {
 }
 
 func addStorage(f *fields, s meshhook.Storage) {
-	size := func(n int64) string { return meshhook.AboutSize(uint64(max(n, 0))) }
+	size := meshhook.AboutSize[int64]
 	f.add("storage", fmt.Sprintf("%s: events %s, runs %s, journal %s, alerts %s", size(s.Total), size(s.Events), size(s.Runs), size(s.Journal), size(s.Alerts)))
 }
 

@@ -65,7 +65,7 @@ func TestStatusAtSixtyColumns(t *testing.T) {
 	text := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{
 		"version 1.2.3, up 72h0m0s", "events/s 10 last minute, 1.03 last hour", "places orders: 2 taken, 7 waiting, at most 2 for each key",
-		"freed: 1 taken, 0 waiting, without a limit by now", "delivered, 24h 50 %, promised 99.99 %", "p99 12ms, promised 500ms", "storage 1.0 TiB: events 1.0 GiB",
+		"freed: 1 taken, 0 waiting, without a limit by now", "delivered, 24h 50 %, promised 99.99 %", "p99 12ms, promised 500ms", "storage 1 TiB: events 1 GiB",
 	} {
 		require.Contains(t, text, want)
 	}

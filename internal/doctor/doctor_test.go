@@ -97,8 +97,8 @@ func TestJudgements(t *testing.T) {
 			Dead: []meshhook.DeadRows{{Table: "runs", Live: 10, Dead: 200_000}}, XIDAge: 1_500_000_000,
 		}), []string{"fail: autovacuum = on", "warn: pg_terminate_backend(77)", "warn: ROLLBACK PREPARED", "warn: pg_drop_replication_slot('old')", "warn: VACUUM runs", "fail: FREEZE"}},
 
-		"disk":          {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 50 << 30, Total: 100 << 30}), []string{"ok: 50.0 GiB of 100.0 GiB free at /d"}},
-		"a large disk":  {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 50 << 30, Total: 2 << 40}), []string{"ok: 2.0 TiB"}},
+		"disk":          {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 50 << 30, Total: 100 << 30}), []string{"ok: 50 GiB of 100 GiB free at /d"}},
+		"a large disk":  {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 50 << 30, Total: 2 << 40}), []string{"ok: 50 GiB of 2 TiB"}},
 		"a full disk":   {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 500, Total: 100 << 30}), []string{"fail: only 500 B"}},
 		"a filling one": {doctor.Disk(doctor.DiskFacts{Path: "/d", Free: 4 << 30, Total: 100 << 30}), []string{"warn: retention.events"}},
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -75,7 +76,7 @@ func (x exporter) path(dir, name string) string {
 	base := dir + "/" + strings.ReplaceAll(name, "/", "+")
 	path := base + ".yaml"
 	for n := 2; x.taken[strings.ToLower(path)]; n++ {
-		path = base + "+" + index(n) + ".yaml"
+		path = base + "+" + strconv.Itoa(n) + ".yaml"
 	}
 	x.taken[strings.ToLower(path)] = true
 	return path

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -170,7 +171,7 @@ func member(v workflow.Value, name string) (workflow.Value, bool) {
 		return v.Get(name)
 	}
 	for i, item := range v.Items() {
-		if name == index(i) {
+		if name == strconv.Itoa(i) {
 			return item, true
 		}
 	}

@@ -65,7 +65,7 @@ func (p *planner) webhookSecret(w *Webhook, c *Change, has meshhook.Secret) {
 			w.Endpoint.Verification.Scheme, w.Verifier.Scheme().SecretHint, "add secret: "+howToRefer)
 	}
 	if c.Generated && c.Action == Update {
-		c.Fields = append(c.Fields, FieldChange{Key: "secret", NewText: "secret: one that is made now\n", New: text64(meshhook.Mask)})
+		c.Fields = append(c.Fields, FieldChange{Key: "secret", NewText: "secret: one that is made now\n", New: jsonText(meshhook.Mask)})
 	}
 }
 
@@ -86,14 +86,14 @@ func (p *planner) given(ref *Reference, c *Change, has meshhook.Secret, does str
 	if c.Action == Create {
 		return
 	}
-	change := FieldChange{Key: "secret", New: text64(meshhook.Mask), NewText: "secret: that of the " + ref.String() + "\n"}
+	change := FieldChange{Key: "secret", New: jsonText(meshhook.Mask), NewText: "secret: that of the " + ref.String() + "\n"}
 	if !has.IsZero() {
-		change.Old, change.OldText = text64(meshhook.Mask), "secret: the newest, which "+does+" beside it for "+grace.String()+"\n"
+		change.Old, change.OldText = jsonText(meshhook.Mask), "secret: the newest, which "+does+" beside it for "+grace.String()+"\n"
 	}
 	c.Fields = append(c.Fields, change)
 }
 
-func text64(s string) json.RawMessage {
+func jsonText(s string) json.RawMessage {
 	source, _ := json.Marshal(s)
 	return source
 }

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"strconv"
-
 	"github.com/profullstack/meshhook/internal/meshhook"
 	"github.com/profullstack/meshhook/internal/workflow"
 )
@@ -81,5 +79,3 @@ func readReference(r *reader, v workflow.Value) *Reference {
 	}
 	return ref
 }
-
-func index(i int) string { return strconv.Itoa(i) }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/profullstack/meshhook/internal/alert"
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -207,7 +208,7 @@ func showResponse(r meshhook.Response) (o object) {
 	return o
 }
 
-func number(n int) json.Number { return json.Number(index(n)) }
+func number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 // showAlert is what a document says of an alert, as it is. Defaults are left out.
 func showAlert(a meshhook.Alert) (o object) {

@@ -40,8 +40,9 @@ func FormatSize(bytes int64) string {
 	return strconv.FormatInt(bytes, 10) + "B"
 }
 
-// AboutSize prints a number of bytes with one digit behind the point: "1.2 GiB".
-func AboutSize(bytes uint64) string {
+// AboutSize prints a number of bytes with at most one digit behind the point: "1.2 GiB",
+// "3 MiB".
+func AboutSize[N int64 | uint64](bytes N) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	value, unit := float64(bytes), 0
 	for value >= 1024 && unit < len(units)-1 {
@@ -51,5 +52,5 @@ func AboutSize(bytes uint64) string {
 	if unit == 0 {
 		return fmt.Sprintf("%d B", bytes)
 	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
+	return strings.TrimSuffix(strconv.FormatFloat(value, 'f', 1, 64), ".0") + " " + units[unit]
 }

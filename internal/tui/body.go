@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/profullstack/meshhook/internal/meshhook"
 )
 
 const (
@@ -30,7 +32,7 @@ func (d *doc) body(indent int, body []byte) {
 		d.text(indent, hexDump(shown, d.width-indent))
 	}
 	if more := len(body) - len(shown); more > 0 {
-		d.block(indent, fmt.Sprintf("… %s more", bytesOf(int64(more))), d.styles.faint)
+		d.block(indent, fmt.Sprintf("… %s more", meshhook.AboutSize(int64(more))), d.styles.faint)
 	}
 }
 

@@ -300,13 +300,6 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-func TestBytesOf(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1<<20 - 1: "1024 KiB", 1 << 20: "1 MiB", 11 << 19: "5.5 MiB"} {
-		require.Equal(t, want, bytesOf(n))
-	}
-}
-
 // A run that waits for a place says so.
 func TestPage_Blocked(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/charmbracelet/lipgloss"
@@ -57,7 +56,7 @@ func drawEvent(d *doc, e meshhook.Event, loc *time.Location) {
 		d.body(0, e.Findings)
 	}
 	d.headers(e.Header)
-	title := "body · " + bytesOf(e.BodySize)
+	title := "body · " + meshhook.AboutSize(e.BodySize)
 	if e.ContentType != "" {
 		title += " · " + e.ContentType
 	}
@@ -67,7 +66,7 @@ func drawEvent(d *doc, e meshhook.Event, loc *time.Location) {
 		d.faint("meshhook event show " + e.ID.String() + " --body shows all of it.")
 	}
 	if e.BodyTruncated {
-		d.faint(fmt.Sprintf("Only %s of it are kept, because the event was rejected.", bytesOf(int64(len(e.Body)))))
+		d.faint(fmt.Sprintf("Only %s of it are kept, because the event was rejected.", meshhook.AboutSize(int64(len(e.Body)))))
 	}
 }
 
@@ -136,14 +135,3 @@ func (d *doc) id(name string, id *meshhook.ID) {
 
 // moment writes a time as plain lines do.
 func moment(t time.Time, loc *time.Location) string { return t.In(loc).Format(tail.TimeFormat) }
-
-// bytesOf writes a size in the unit in which it is read best.
-func bytesOf(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return strings.Replace(fmt.Sprintf("%.1f KiB", float64(n)/(1<<10)), ".0 ", " ", 1)
-	}
-	return strings.Replace(fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)), ".0 ", " ", 1)
-}

@@ -95,7 +95,7 @@ func eventRow(e meshhook.Event) row {
 	case e.Handshake:
 		why = "handshake"
 	}
-	r := newRow(eventThing(e), meshhook.EventEntry(e.Status), "", string(e.Status), e.Webhook, why, e.RemoteAddr, bytesOf(e.BodySize), e.ID.String())
+	r := newRow(eventThing(e), meshhook.EventEntry(e.Status), "", string(e.Status), e.Webhook, why, e.RemoteAddr, meshhook.AboutSize(e.BodySize), e.ID.String())
 	r.at = e.ReceivedAt
 	return r
 }

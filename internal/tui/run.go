@@ -56,7 +56,7 @@ func drawRun(d *doc, r meshhook.Run, tries map[string][]try, loc *time.Location)
 		d.body(0, r.Output)
 	}
 	if len(r.Input) > 0 {
-		d.heading("input · " + bytesOf(int64(len(r.Input))))
+		d.heading("input · " + meshhook.AboutSize(int64(len(r.Input))))
 		d.body(0, r.Input)
 	}
 }
