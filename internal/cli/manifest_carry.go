@@ -33,7 +33,10 @@ func carryWorkflow(ctx context.Context, t *postgres.Tenant, c *manifest.Change) 
 	if c.Action == manifest.Delete {
 		return t.DeleteWorkflow(ctx, c.Name)
 	}
-	_, err := apply(ctx, t, &workflow.Document{Definition: c.Workflow.Definition, Source: c.Workflow.Source})
+	applied, err := apply(ctx, t, &workflow.Document{Definition: c.Workflow.Definition, Source: c.Workflow.Source})
+	if err == nil && applied.Workflow.Version != c.WasVersion+1 {
+		err = errOvertaken()
+	}
 	return err
 }
 

@@ -129,8 +129,9 @@ func TestNobodyIsOvertaken(t *testing.T) {
 	t.Parallel()
 	u := newUser(t).withDatabase()
 	u.must("apply -f " + u.file("all.yaml", manifestOfAll))
-	changed := strings.NewReplacer("workflow: orders\n---", "workflow: orders\ndescription: d\n---", "/hush", "/other").Replace(manifestOfAll)
+	changed := strings.NewReplacer("transform: .", "transform: .event", "workflow: orders\n---", "workflow: orders\ndescription: d\n---", "/hush", "/other").Replace(manifestOfAll)
 	meddle := func() {
+		u.must("workflow apply -f " + u.file("w.yaml", "name: orders\nsteps: [{id: other, transform: .}]\n"))
 		u.must("webhook update shop --rate-limit 1/s")
 		u.must("alerts update failed --throttle 1m")
 	}
@@ -140,7 +141,7 @@ func TestNobodyIsOvertaken(t *testing.T) {
 		run := &application{app: a, session: s, manifest: m}
 		stale, err := run.look(ctx, s.project)
 		require.NoError(t, err)
-		require.Len(t, stale.Changes, 2)
+		require.Len(t, stale.Changes, 3)
 		meddle()
 		for _, c := range stale.Changes {
 			err = s.project.Atomically(ctx, func(ctx context.Context, t *postgres.Tenant) error {

@@ -65,7 +65,9 @@ type Change struct {
 	Workflow *Workflow `json:"-"`
 	Webhook  *Webhook  `json:"-"`
 	Alert    *Alert    `json:"-"`
-	// WasWebhook and WasAlert are what it is now; nil for one that is new.
+	// WasVersion is the number of the workflow's newest version now, WasWebhook and
+	// WasAlert are what it is now; 0 and nil for one that is new.
+	WasVersion int                `json:"-"`
 	WasWebhook *meshhook.Endpoint `json:"-"`
 	WasAlert   *meshhook.Alert    `json:"-"`
 	// Given is the secret that it gets; zero for none. Generated tells that it was made,
@@ -156,7 +158,7 @@ func (p *planner) workflows() {
 			p.plan.Unchanged++
 		default:
 			was := p.have.Workflows[i]
-			p.add(Change{Action: Update, Kind: KindWorkflow, Name: name, Workflow: w, Fields: []FieldChange{
+			p.add(Change{Action: Update, Kind: KindWorkflow, Name: name, Workflow: w, WasVersion: was.Number, Fields: []FieldChange{
 				changed("version", number(was.Number), number(was.Number+1)),
 				{Key: "source", OldText: was.Source, NewText: w.Source},
 			}})
