@@ -114,7 +114,7 @@ func TestContext(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &decoded))
 	for key, want := range map[string]string{
 		"type": `"run.failed"`, "title": `"orders failed"`, "project": `"shop"`, "held": `0`,
-		"alert":    `{"id":"01890a5d-ac96-774b-bcce-b302099a8001","description":""}`,
+		"alert":    `{"id":"01890a5d-ac96-774b-bcce-b302099a8001","name":"","description":""}`,
 		"workflow": `{"id":"01890a5d-ac96-774b-bcce-b302099a8004","name":"orders","version":3}`,
 		"steps":    `{"order":{"total":4900},"crm":{"status":500,"error":{"reason":"http_status","message":"500"}}}`,
 		"delivery": `{"id":"01890a5d-ac96-774b-bcce-b302099a8002","created_at":"2026-03-14T12:00:00.000Z","sample":false}`,

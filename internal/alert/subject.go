@@ -71,7 +71,7 @@ func (s *Subject) workflowName() string {
 //	type        run.failed, …
 //	title, text what a preset would say, as plain text
 //	project     the project's name
-//	alert       {id, description}
+//	alert       {id, name, description}
 //	workflow    {id, name, version}
 //	run         {id, workflow, version, status, attempt, started_at, finished_at,
 //	            duration_ms, error {reason, message, step}, failed_step, output}
@@ -97,7 +97,7 @@ func (s *Subject) Context() map[string]any {
 		"title":    n.title,
 		"text":     n.text(),
 		"project":  s.Project,
-		"alert":    map[string]any{"id": s.Alert.ID.String(), "description": s.Alert.Description},
+		"alert":    map[string]any{"id": s.Alert.ID.String(), "name": s.Alert.Name, "description": s.Alert.Description},
 		"workflow": nil, "run": nil, "event": nil, "steps": nil,
 		"approval": plain(approvalOf(s)),
 		"webhook":  plain(absenceOf(s)),

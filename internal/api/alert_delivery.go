@@ -46,7 +46,7 @@ func (c *call) idOf(name string) (id meshhook.ID, err error) {
 // ofAlert is the id of the alert that the parameter names; zero when it is not given.
 func (c *call) ofAlert(ctx context.Context) (id meshhook.ID, err error) {
 	if name := c.query.Get("alert"); name != "" {
-		return c.project.AlertID(ctx, name)
+		return c.alertID(ctx, name)
 	}
 	return id, nil
 }
