@@ -113,8 +113,8 @@ func (db *DB) MigrationFacts(ctx context.Context) (m meshhook.MigrationFacts, er
 }
 
 // PartitionFacts looks for the partitions that rows of the next days need, and for rows
-// that found none. No policy lets anybody read a default partition, so the server's
-// statistics say how many lie there.
+// that found none: about how many, by the server's statistics, since counting would read
+// them all.
 func (db *DB) PartitionFacts(ctx context.Context, now time.Time) (p meshhook.PartitionFacts, err error) {
 	missing, err := missingPartitions(ctx, db.pool, now)
 	if err != nil {
