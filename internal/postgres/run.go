@@ -165,11 +165,12 @@ func (t *Tenant) ForceRun(ctx context.Context, run meshhook.Run, rejected meshho
 }
 
 func (t *Tenant) startRun(ctx context.Context, run meshhook.Run, also func(pgx.Tx) error) error {
-	input, err := t.db.sealBody("runs.input", run.ID, run.Input)
-	if err != nil {
-		return err
-	}
-	err = t.inTx(ctx, "starting the run", func(tx pgx.Tx) error {
+	err := t.inTx(ctx, "starting the run", func(tx pgx.Tx) error {
+		// Here and not before the wait for a connection: see sealQueued.
+		input, err := t.db.sealBody("runs.input", run.ID, run.Input)
+		if err != nil {
+			return err
+		}
 		// The engine works for the whole system: what a run names must be its project's.
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO runs (id, project_id, workflow_id, workflow, version, event_id, webhook, status, wake_at, input)
