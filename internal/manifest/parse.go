@@ -102,9 +102,9 @@ func Parse(files []File, o Options) (*Manifest, error) {
 	// What another file names is no document, and nothing is wrong with that.
 	m.leaveOut(func(f *File) bool { return f.Found && named[f.Key] })
 	var problems workflow.Problems
-	for file, wrong := range unreadable {
-		if !file.Found || !named[file.Key] {
-			problems = append(problems, wrong...)
+	for i := range files { // in their order, which a map has not
+		if file := &files[i]; !file.Found || !named[file.Key] {
+			problems = append(problems, unreadable[file]...)
 		}
 	}
 	m.findTwins()
