@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -156,14 +157,27 @@ func (e *examination) port(ctx context.Context, key, address string) doctor.Port
 	if !facts.InUse {
 		return facts
 	}
-	facts.PID, facts.Program = holder(address)
-	host, _ := os.Hostname() // "" is no daemon's
-	for _, d := range e.live() {
-		facts.Ours = facts.Ours || facts.PID > 0 && d.PID == facts.PID && d.Host == host
+	for _, p := range holders(address) {
+		facts.PID, facts.Program, facts.Ours = p.pid, p.program, e.isOurs(p)
+		if facts.Ours {
+			break
+		}
 	}
-	// Where the database cannot be asked, a program of our name is believed.
-	facts.Ours = facts.Ours || e.db == nil && facts.Program == "meshhook"
 	return facts
+}
+
+// process is a process of this machine, and its program's name.
+type process struct {
+	pid     int
+	program string
+}
+
+// isOurs tells whether a process is a daemon that serves. Where the database cannot be
+// asked, a program of our name is believed.
+func (e *examination) isOurs(p process) bool {
+	host, _ := os.Hostname() // "" is no daemon's
+	return e.db == nil && p.program == "meshhook" ||
+		slices.ContainsFunc(e.live(), func(d meshhook.Daemon) bool { return d.PID == p.pid && d.Host == host })
 }
 
 // diskOf looks at the file system that a directory, or the one that is to hold it, lies on.

@@ -11,16 +11,17 @@ import (
 	"strings"
 )
 
-// holder finds the process that listens on the port of an address: its own user's
-// processes, and for root all. It is 0 where it cannot be told.
-func holder(address string) (pid int, program string) {
+// holders finds the processes that listen on the port of an address, of which there are
+// several where a service manager has handed the socket over: those of its own user, and
+// for root all. There are none where it cannot be told.
+func holders(address string) (list []process) {
 	_, text, err := net.SplitHostPort(address)
 	if err != nil {
-		return 0, ""
+		return nil
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return 0, ""
+		return nil
 	}
 	sockets := map[string]bool{}
 	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -35,12 +36,12 @@ func holder(address string) (pid int, program string) {
 		if target, err := os.Readlink(link); err != nil || !sockets[target] {
 			continue
 		}
-		process := filepath.Dir(filepath.Dir(link))
-		pid, _ = strconv.Atoi(filepath.Base(process)) // the pattern says that it is a number
-		name, _ := os.ReadFile(filepath.Join(process, "comm"))
-		return pid, strings.TrimSpace(string(name))
+		of := filepath.Dir(filepath.Dir(link))
+		pid, _ := strconv.Atoi(filepath.Base(of)) // the pattern says that it is a number
+		name, _ := os.ReadFile(filepath.Join(of, "comm"))
+		list = append(list, process{pid, strings.TrimSpace(string(name))})
 	}
-	return 0, ""
+	return list
 }
 
 // listeners finds the inodes of sockets that listen on the port, in a table like

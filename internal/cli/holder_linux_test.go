@@ -3,6 +3,7 @@ package cli
 import (
 	"net"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -36,9 +37,35 @@ func TestPortFacts(t *testing.T) {
 	require.Error(t, elsewhere.Err)
 	require.False(t, elsewhere.InUse)
 	for _, odd := range []string{"nothing", "127.0.0.1:http", "127.0.0.1:1"} {
-		pid, _ := holder(odd)
-		require.Zero(t, pid)
+		require.Empty(t, holders(odd))
 	}
+}
+
+// A socket that a service manager has handed over is held by both; the daemon is found,
+// whichever comes first.
+func TestPortOfSeveral(t *testing.T) {
+	t.Parallel()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	file, err := listener.File()
+	require.NoError(t, err)
+	child := exec.CommandContext(t.Context(), "cat")
+	child.ExtraFiles = []*os.File{file}
+	input, err := child.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	require.NoError(t, file.Close())
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	for _, pid := range []int{os.Getpid(), child.Process.Pid} {
+		e := &examination{daemons: []meshhook.Daemon{{Host: host, PID: pid, SeenAt: time.Now()}}}
+		facts := e.port(t.Context(), "listen", listener.Addr().String())
+		require.True(t, facts.Ours)
+		require.Equal(t, pid, facts.PID)
+	}
+	require.NoError(t, input.Close())
+	require.NoError(t, child.Wait())
 }
 
 func FuzzListeners(f *testing.F) {

@@ -2,5 +2,5 @@
 
 package cli
 
-// holder cannot be told here.
-func holder(string) (pid int, program string) { return 0, "" }
+// holders cannot be told here.
+func holders(string) []process { return nil }

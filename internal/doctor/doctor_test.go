@@ -105,6 +105,7 @@ func TestJudgements(t *testing.T) {
 		"a free port":      {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80"}), []string{"ok: listen :80 is free"}},
 		"our port":         {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("x"), InUse: true, Ours: true, PID: 3}), []string{"ok: the daemon with pid 3"}},
 		"a taken port":     {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("x"), InUse: true, PID: 3, Program: "nginx"}), []string{"fail: nginx (pid 3)"}},
+		"a socket unit":    {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("x"), InUse: true, PID: 1, Program: "systemd"}), []string{"warn: systemctl list-sockets"}},
 		"a port of others": {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("x"), InUse: true}), []string{"warn: ss -ltnp"}},
 		"a forbidden port": {doctor.Port(doctor.PortFacts{Key: "listen", Address: ":80", Err: errors.New("permission denied")}), []string{"fail: CAP_NET_BIND_SERVICE"}},
 

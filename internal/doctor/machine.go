@@ -57,6 +57,8 @@ func Port(p PortFacts) []Finding {
 		return []Finding{ok("%s is free", where)}
 	case p.Ours:
 		return []Finding{ok("%s is held by the daemon with pid %d", where, p.PID)}
+	case p.InUse && p.PID == 1 && p.Program == "systemd": // of a socket unit; its service is not running
+		return []Finding{warn(fmt.Sprintf("see for which service: systemctl list-sockets; if it is not MeshHook's, set %s to another address", p.Key), "%s is held by %s, for a service that it starts", where, p.Program)}
 	case p.InUse && p.PID > 0:
 		return []Finding{fail(fmt.Sprintf("stop it, or set %s to another address", p.Key), "%s is held by %s (pid %d), which is no daemon of this database", where, p.Program, p.PID)}
 	case p.InUse:
