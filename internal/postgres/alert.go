@@ -19,16 +19,17 @@ func (t *Tenant) writeAlert(ctx context.Context, tx pgx.Tx, a meshhook.Alert, st
 		}
 		a.Workflow = w.Name
 	}
-	if err := t.nameAlert(ctx, tx, &a); err != nil {
-		return err
-	}
 	var expected *meshhook.ID
 	if a.Expect != nil {
-		e, err := t.endpoint(ctx, tx, a.Expect.Webhook, "")
+		// The foreign key would lock it, too, but after the project's row (nameAlert).
+		e, err := t.endpoint(ctx, tx, a.Expect.Webhook, "FOR KEY SHARE OF e")
 		if err != nil {
 			return err
 		}
 		expected = &e.ID
+	}
+	if err := t.nameAlert(ctx, tx, &a); err != nil {
+		return err
 	}
 	values, err := t.alertValues(a, expected)
 	if err != nil {

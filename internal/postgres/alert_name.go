@@ -16,8 +16,9 @@ func (t *Tenant) nameAlert(ctx context.Context, tx pgx.Tx, a *meshhook.Alert) er
 	if a.Name != "" {
 		return meshhook.CheckName("alert", a.Name)
 	}
-	// Of two that choose at once, one waits for the other; its row is changed by either
-	// before the commit anyway.
+	// Of two that choose at once, one waits for the other; the project's row is changed by
+	// either before the commit anyway. Webhooks and workflows are locked before it by
+	// everybody.
 	if _, err := tx.Exec(ctx, `SELECT FROM projects WHERE id = $1 FOR NO KEY UPDATE`, t.id); err != nil {
 		return err
 	}

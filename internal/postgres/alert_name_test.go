@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -99,4 +100,33 @@ func TestDefaultNamesAreNames(t *testing.T) {
 			require.NoError(t, meshhook.CheckName("alert", name+"-99999"))
 		}
 	}
+}
+
+// Who waits for a webhook has not locked the project yet, which whoever has the webhook is
+// about to change.
+func TestAnAlertWithoutANameWaitsForItsWebhookFirst(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := newHouse(t)
+	conn := h.raw(t)
+	exec := func(sql string) {
+		t.Helper()
+		_, err := conn.Exec(ctx, sql)
+		require.NoError(t, err)
+	}
+	exec(`BEGIN; SET LOCAL meshhook.system = 'on'; SET LOCAL lock_timeout = '2s'; SELECT FROM webhook_endpoints FOR UPDATE`)
+	a := h.unnamed()
+	a.On, a.Expect = []meshhook.Condition{meshhook.OnAbsent}, &meshhook.Expect{Webhook: h.endpoint.Path, Within: meshhook.Duration(time.Hour)}
+	made := make(chan error, 1)
+	go func() {
+		_, err := h.project.CreateAlert(ctx, a, meshhook.Secret{})
+		made <- err
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))`).Scan(&waiting)
+		return err == nil && waiting
+	}, patience, time.Millisecond)
+	exec(`UPDATE projects SET config_version = config_version + 1; COMMIT`)
+	require.NoError(t, <-made)
 }
