@@ -60,10 +60,11 @@ func (db *DB) Reencrypt(ctx context.Context, by *Tenant, progress func(rows int6
 }
 
 // settle waits until nothing can be committed any more that an older key sealed: until
-// every process has asked for the keys, and every transaction has ended that could have
-// begun before.
+// every process has asked for the keys, what was sealed before that and waited for a
+// connection has begun or given up, and every transaction has ended that could have begun
+// before.
 func (db *DB) settle(ctx context.Context) error {
-	if err := pause(ctx, keysFresh); err != nil {
+	if err := pause(ctx, keysFresh+writeTimeout); err != nil {
 		return err
 	}
 	var writers []string
