@@ -87,9 +87,13 @@ func shareText(share *float64) cell {
 	return c
 }
 
+// msText is a latency in milliseconds; from ten seconds on, where they are noise, a duration.
 func msText(ms *float64) string {
-	if ms == nil {
+	switch {
+	case ms == nil:
 		return ""
+	case *ms >= 10_000:
+		return (time.Duration(*ms/1000) * time.Second).String()
 	}
 	return fmt.Sprintf("%.0fms", *ms)
 }

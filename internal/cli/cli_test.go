@@ -133,6 +133,31 @@ func TestWideAndEmptyCellsKeepTheirColumns(t *testing.T) {
 	require.Equal(t, "NAME       X\n日本    ✓  1\na\\tb\\n  -  -\n", out.String())
 }
 
+// A long error once made each row of a list as long, and a terminal broke them all.
+func TestATerminalCutsWhatIsReadNotWhatIsCopied(t *testing.T) {
+	t.Parallel()
+	long := "日本語 " + strings.Repeat("expression failed ", 20)
+	written := func(width int, out IO) string {
+		var b bytes.Buffer
+		out.Size = func() (int, int) { return width, 24 }
+		table := &table{columns: []string{"id", "error", "waits for"}}
+		table.add("01890a5d-ac96-774b-bcce-b302099a8057", long, "")
+		table.add("1", "short", "approval")
+		require.NoError(t, (&app{IO: out, noColor: true}).writeTable(&b, table))
+		return b.String()
+	}
+	lines := strings.Split(strings.TrimSpace(written(80, IO{OutTTY: true})), "\n")
+	require.Equal(t, []string{
+		"ID                                    ERROR                            WAITS FOR",
+		"01890a5d-ac96-774b-bcce-b302099a8057  日本語 expression failed expre…  -",
+		"1                                     short                            approval",
+	}, lines)
+	require.Contains(t, written(10, IO{OutTTY: true}), "01890a5d-ac96-774b-bcce-b302099a8057  日本語 expression faile…  -\n", "no column falls below what says something")
+	require.Contains(t, written(1000, IO{OutTTY: true}), strings.TrimSpace(long))
+	require.Contains(t, written(0, IO{OutTTY: true}), strings.TrimSpace(long), "a width that cannot be told cuts nothing")
+	require.Contains(t, written(80, IO{}), strings.TrimSpace(long), "a pipe gets all of it")
+}
+
 func TestYAMLSaysWhatJSONSays(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -53,6 +53,10 @@ func runApply(ctx context.Context, a *app, o *applyOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.prune && len(m.Workflows)+len(m.Webhooks)+len(m.Alerts) == 0 {
+		// A generator that failed writes nothing, and that would delete all there is.
+		return meshhook.Errorf(meshhook.CodeInvalid, "the files describe nothing, and --prune would delete the whole project; see what should have written them")
+	}
 	return a.inProject(ctx, func(ctx context.Context, s *session) error {
 		run := &application{app: a, session: s, manifest: m, prune: o.prune}
 		if o.dryRun {

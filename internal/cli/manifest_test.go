@@ -92,6 +92,21 @@ func TestTheProjectChangesWhileSomebodyIsAsked(t *testing.T) {
 	require.NotContains(t, u.must("workflow list"), "other")
 }
 
+// What should have written the files may have failed, and then nothing is in them.
+func TestPruneByNothingDeletesNothing(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	u.must("apply -f " + u.file("all.yaml", manifestOfAll))
+	for _, empty := range []string{"", "\n", "# to be written\n", "---\n---\n"} {
+		file := u.file("empty.yaml", empty)
+		r := u.does("apply", "--prune", "--yes", "-f", file)
+		require.Equal(t, 1, r.code, "%q: %s", empty, r.out)
+		require.Contains(t, r.err, "the files describe nothing, and --prune would delete the whole project")
+		require.Equal(t, "= 0 unchanged\n", u.must("apply -f "+file), "without --prune it is harmless, as is the export of an empty project")
+	}
+	require.NotEmpty(t, u.must("webhook list"))
+}
+
 // Of two that apply the same at once, one makes it and the other finds it.
 func TestTwoApplyAtOnce(t *testing.T) {
 	t.Parallel()

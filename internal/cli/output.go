@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,6 +182,11 @@ func (a *app) writeTable(w io.Writer, t *table) error {
 		}
 		t.rows = append([][]cell{header}, t.rows...)
 	}
+	if a.OutTTY && a.Size != nil {
+		if width, _ := a.Size(); width > 0 {
+			t.cutProse(width)
+		}
+	}
 	widths := t.widths()
 	for _, row := range t.rows {
 		a.writeRow(&b, row, widths)
@@ -200,6 +206,29 @@ func (t *table) widths() []int {
 		}
 	}
 	return widths
+}
+
+// cutProse cuts the columns that are read, not copied, where a terminal of so many
+// columns would break the rows: one long error makes every row of a list as long.
+func (t *table) cutProse(width int) {
+	const least = 24 // of a text that still says something
+	widths := t.widths()
+	over := 2*(len(widths)-1) - width
+	for _, w := range widths {
+		over += w
+	}
+	for i, name := range t.columns {
+		if over <= 0 || !slices.Contains([]string{"description", "detail", "error", "what"}, name) {
+			continue
+		}
+		room := min(widths[i], max(widths[i]-over, least))
+		over -= widths[i] - room
+		for _, row := range t.rows {
+			if i < len(row) {
+				row[i].text = firstCells(row[i].text, room)
+			}
+		}
+	}
 }
 
 func (a *app) writeRow(b *strings.Builder, row []cell, widths []int) {

@@ -71,3 +71,14 @@ func TestStatusAtSixtyColumns(t *testing.T) {
 	}
 	require.Less(t, strings.Index(text, "daemon"), strings.Index(text, "webhooks"))
 }
+
+func TestRatesAndLatenciesAreReadable(t *testing.T) {
+	t.Parallel()
+	for text, n := range map[string]int64{"0": 0, "0.0167": 1, "0.983": 59, "99.8": 5990, "100": 6000, "1000": 60_000, "2041": 122_460} {
+		require.Equal(t, text, perSecond(n, 60))
+	}
+	for text, ms := range map[string]float64{"0ms": 0.2, "63ms": 63, "9999ms": 9999, "10s": 10_000, "1m5s": 65_006} {
+		require.Equal(t, text, msText(&ms))
+	}
+	require.Empty(t, msText(nil))
+}

@@ -161,6 +161,8 @@ func TestScreen_Counts(t *testing.T) {
 	s.feedIn(story()...)
 	s.feedIn(numbered(1, 1000)...)
 	require.Equal(t, " events ✓ 1001 ✗ 42  runs ✓ 1 ✗ 1  alerts ✓ 0 ✗ 0  ▁▁▁▁▁▁▁▁█ 101/s  ▶ following", s.line(2))
+	s.counts.succeeded = 123_456
+	require.Equal(t, " events ✓ 1001 ✗ 42  runs ✓ 123456 ✗ 1  alerts ✓ 0 ✗ 0  101/s       ▶ following", s.line(2), "the rate stays where bars have no room")
 }
 
 func TestScreen_Quits(t *testing.T) {

@@ -71,7 +71,7 @@ func (m *model) listBody() []string {
 	case len(l.ring.items) > 0:
 		lines = append(lines, "", m.remark("No entry matches the filter; esc clears it."))
 	case m.conn != ended:
-		lines = append(lines, "", m.remark("Nothing has happened yet. Send a request to a webhook."))
+		lines = append(lines, "", m.remark("Nothing new so far. Send a request to a webhook."))
 	}
 	return m.filled(lines)
 }

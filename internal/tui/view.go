@@ -168,8 +168,11 @@ func (m *model) countLine() string {
 		room -= ansi.StringWidth(p.text)
 	}
 	now := m.rate.now()
-	if room -= len(now) + 1; room >= 5 {
-		left = append(left, plain("  "), part{m.rate.spark(min(room, 30)), tones[tail.Busy]}, plain(" "+now))
+	switch room -= len(now); {
+	case room > 5:
+		left = append(left, plain("  "), part{m.rate.spark(min(room-1, 30)), tones[tail.Busy]}, plain(" "+now))
+	case room >= 0: // the number says more than a few bars do
+		left = append(left, plain("  "+now))
 	}
 	return m.line(left, right)
 }
