@@ -37,8 +37,7 @@ func (m *model) press(msg tea.KeyMsg) tea.Cmd {
 	m.notice = notice{}
 	p, k := m.page(), m.keys
 	if p.input.open {
-		m.setQuery(p, p.input.press(msg))
-		return m.loadMore(p.table)
+		return m.typeFilter(p, msg)
 	}
 	switch {
 	case msg.Paste: // text, and no keys

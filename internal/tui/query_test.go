@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
 	"github.com/stretchr/testify/require"
 
 	"github.com/profullstack/meshhook/internal/meshhook"
@@ -89,4 +90,38 @@ func TestRate(t *testing.T) {
 	require.Equal(t, "▁▁▁", r.spark(3))
 	s := newScreen(t, 80, 24)
 	s.send(tickMsg{})
+}
+
+// Judging thousands of rows takes a while, and no key may wait for it.
+func TestScreen_APredicateIsJudgedWhenTheKeysRest(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, 80, 24)
+	s.feedIn(story()...)
+	all := len(s.list.shown)
+	var rests []tea.Msg
+	s.after = func(d time.Duration, msg tea.Msg) tea.Cmd {
+		require.Equal(t, typing, d)
+		rests = append(rests, msg)
+		return nil
+	}
+	s.press("/")
+	s.write(`.kind == "nothing"`)
+	require.Len(t, s.list.shown, all, "the list waits")
+	require.Greater(t, len(rests), 2)
+	s.send(rests[0])
+	require.Len(t, s.list.shown, all, "a key came after this one")
+	s.send(rests[len(rests)-1])
+	require.Empty(t, s.list.shown)
+
+	s.press("esc / ")
+	require.Len(t, s.list.shown, all)
+	s.write(`.kind == "nothing"`)
+	s.press("enter")
+	require.Empty(t, s.list.shown, "who presses enter does not wait")
+	s.press("/ esc")
+	s.send(rests[len(rests)-1])
+	require.Len(t, s.list.shown, all, "what was given up is not judged")
+	s.press("/")
+	s.write("nothing")
+	require.Empty(t, s.list.shown, "words are judged at once")
 }

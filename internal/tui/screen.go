@@ -109,6 +109,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.rowsCame(msg)
 	case wakeMsg:
 		return m, m.wake(msg)
+	case restedMsg:
+		return m, m.rested(msg)
 	case typedMsg:
 		return m, m.ask(msg.action, msg.thing, msg.typed)
 	case didMsg:
