@@ -68,29 +68,10 @@ func runEventShow(ctx context.Context, a *app, o *eventShowOptions) error {
 			if e.BodyTruncated {
 				a.warn("only %d of %d bytes of this event's body were kept", len(e.Body), e.BodySize)
 			}
-			return a.printBytes(e.Body)
+			return a.writeBody(e.Body)
 		}
 		return a.print(api.ViewEvent(e), func(w io.Writer) error { return writeEvent(a, w, e) })
 	})
-}
-
-// printBytes writes what a stranger sent: as it came to a file or a pipe, and to a terminal
-// without what that would obey.
-func (a *app) printBytes(text []byte) error {
-	if !a.OutTTY {
-		_, err := a.Out.Write(text)
-		return err
-	}
-	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	clean := make([]string, len(lines))
-	for i, line := range lines {
-		clean[i] = tail.Clean(strings.TrimSuffix(line, "\r"))
-	}
-	if shown := strings.Join(clean, "\n"); shown != strings.Join(lines, "\n") {
-		a.note("what a terminal would obey is shown as a code; in a pipe or a file the bytes are as they came")
-	}
-	_, err := io.WriteString(a.Out, strings.Join(clean, "\n")+"\n")
-	return err
 }
 
 func (a *app) printCurl(s *session, e *meshhook.Event) error {

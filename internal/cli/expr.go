@@ -68,8 +68,7 @@ func runExpr(ctx context.Context, a *app, o *exprOptions) error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(a.Out)
-	encoder.SetEscapeHTML(false)
+	encoder := jsonTo(a.Out)
 	for _, result := range results {
 		if err := encoder.Encode(result); err != nil {
 			return err

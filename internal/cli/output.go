@@ -103,8 +103,7 @@ func (f *fields) add(name string, value any) {
 func (a *app) print(value any, forPeople func(io.Writer) error) error {
 	switch a.output {
 	case "json":
-		encoder := json.NewEncoder(a.Out)
-		encoder.SetEscapeHTML(false)
+		encoder := jsonTo(a.Out)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(value)
 	case "yaml":
@@ -126,7 +125,8 @@ func writeYAML(w io.Writer, value any) error {
 		return err
 	}
 	var node yaml.Node
-	if err := yaml.Unmarshal(text, &node); err != nil {
+	// JSON lets controls stand raw that YAML refuses.
+	if err := yaml.Unmarshal([]byte(tail.Escaped(string(text), escapeYAML)), &node); err != nil {
 		return err
 	}
 	inBlocks(&node)
@@ -139,17 +139,20 @@ func writeYAML(w io.Writer, value any) error {
 	if err := encoder.Close(); err != nil {
 		return err
 	}
-	_, err = w.Write(buffer.Bytes())
+	_, err = io.WriteString(w, tail.Escaped(buffer.String(), escapeYAML))
 	return err
 }
 
-// boolean finds words that are text in YAML 1.2 and true or false in YAML 1.1,
-// which many programs read.
-var boolean = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$`)
+// boolean finds words that are text in YAML 1.2 and true, false or no value at all in YAML
+// 1.1, which many programs read.
+var boolean = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|=)$`)
 
 // inBlocks takes JSON's braces away, and its quotes where they are not needed.
 func inBlocks(node *yaml.Node) {
-	if !boolean.MatchString(node.Value) {
+	switch {
+	case needsEscapes(node.Value): // escapes stand in double quotes only
+		node.Style = yaml.DoubleQuotedStyle
+	case !boolean.MatchString(node.Value):
 		node.Style = 0
 	}
 	for _, child := range node.Content {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -149,8 +148,7 @@ func (a *app) writeEntries(entries iter.Seq2[meshhook.Entry, error]) error {
 // entryWriter writes journal entries: as lines, or as objects for -o json.
 func (a *app) entryWriter() func(meshhook.Entry) error {
 	if a.output == "json" {
-		encoder := json.NewEncoder(a.Out)
-		encoder.SetEscapeHTML(false)
+		encoder := jsonTo(a.Out)
 		return func(e meshhook.Entry) error { return encoder.Encode(e) }
 	}
 	return func(e meshhook.Entry) error {

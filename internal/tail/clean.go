@@ -80,3 +80,29 @@ func escape(b *strings.Builder, r rune) {
 		fmt.Fprintf(b, `\U%08x`, r)
 	}
 }
+
+// Escaped replaces what Clean would, line feeds excepted, by what escape returns for it:
+// for a format that has escapes of its own, in which it means the same. Bytes that are
+// no UTF-8 come to escape as U+FFFD.
+func Escaped(s string, escape func(rune) string) string {
+	var b strings.Builder
+	marks, kept := 0, 0 // kept is where what is not written yet begins
+	for i := 0; i < len(s); {
+		if c := s[i]; c == '\n' || c >= ' ' && c <= '~' {
+			marks = 0
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if marks++; !unicode.IsMark(r) {
+			marks = 0
+		}
+		if r == utf8.RuneError && size == 1 || !shown(r) || marks > mostMarks {
+			b.WriteString(s[kept:i])
+			b.WriteString(escape(r))
+			kept, marks = i+size, 0
+		}
+		i += size
+	}
+	return b.String() + s[kept:]
+}

@@ -1,6 +1,7 @@
 package tail_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -64,4 +65,18 @@ func FuzzClean(f *testing.F) {
 			t.Fatalf("not clean: %q, then %q", out, again)
 		}
 	})
+}
+
+func TestEscaped(t *testing.T) {
+	t.Parallel()
+	escape := func(r rune) string { return fmt.Sprintf("<%x>", r) }
+	for text, want := range map[string]string{
+		"":                                    "",
+		"plain\n日本 é":                         "plain\n日本 é",
+		"\x1b[31m\u202ea\u009b\x7f\U000e0041": "<1b>[31m<202e>a<9b><7f><e0041>",
+		"\xffa\ufffd":                         "<fffd>a\ufffd",
+		"e" + strings.Repeat("\u0301", 31):    "e" + strings.Repeat("\u0301", 30) + "<301>",
+	} {
+		require.Equal(t, want, tail.Escaped(text, escape), "%q", text)
+	}
 }
