@@ -198,6 +198,8 @@ func (m *model) tableBody(t *table) []string {
 		}
 	case !t.read:
 		lines = append(lines, "", m.remark("loading…"))
+	case len(t.rows) > 0 && t.more && !t.load.busy:
+		lines = append(lines, "", m.remark(fmt.Sprintf("None of the newest %d matches. ↓ reads on, esc clears.", len(t.rows))))
 	case len(t.rows) > 0:
 		lines = append(lines, "", m.remark("Nothing matches the filter; esc clears it."))
 	case t.err != nil:

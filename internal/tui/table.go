@@ -14,7 +14,7 @@ const (
 	// further down stay as they were read.
 	anew = 500
 	// searched is how many rows a filter that finds too few reads by itself. Whoever
-	// scrolls on reads more.
+	// goes down from the last one has it read as many again.
 	searched = 2000
 	// tableSize is how many rows a table remembers.
 	tableSize = 10_000
@@ -30,6 +30,7 @@ type table struct {
 	skipped int   // rows that a jq predicate had no time for
 	sel     int   // index into shown
 	top     int   // index into shown of the first visible row
+	further int   // rows that were read when somebody wanted a filter to read on
 	height  int   // visible rows
 	more    bool  // there may be older ones
 	read    bool  // something has been read
@@ -74,7 +75,7 @@ func (t *table) put(rows []row, before meshhook.ID, limit int) {
 
 // setQuery shows what matches q, and stays at what was selected where that does.
 func (t *table) setQuery(q query) {
-	t.query = q
+	t.query, t.further = q, 0
 	t.apply(t.held())
 }
 
@@ -123,7 +124,7 @@ func (t *table) wants() bool {
 	if !t.more || t.err != nil {
 		return false
 	}
-	if t.query.filters() && len(t.shown) < t.height && len(t.rows) < searched {
+	if t.query.filters() && len(t.shown) < t.height && len(t.rows) < t.further+searched {
 		return true
 	}
 	return t.sel+t.height >= len(t.shown) && len(t.shown) > t.height
@@ -134,7 +135,11 @@ func (t *table) resize(height int) {
 	t.settle()
 }
 
+// move selects another row. Below the last one that a filter has found may be more.
 func (t *table) move(by int) {
+	if by > 0 && t.sel+by >= len(t.shown) && !t.load.busy && t.query.filters() {
+		t.further = len(t.rows)
+	}
 	t.sel += by
 	t.settle()
 }

@@ -106,6 +106,25 @@ func TestTable_FilterReadsOn(t *testing.T) {
 	require.Contains(t, s.View(), "Nothing matches the filter; esc clears it.")
 }
 
+// What a filter looks for may be older than what it reads by itself.
+func TestTable_FilterReadsFurtherWhenAsked(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, 60, 15)
+	many(s, 4500)
+	s.press("5 /")
+	s.write("nothing")
+	s.press("enter")
+	require.Len(t, s.page().table.rows, 2000)
+	require.Contains(t, s.View(), " None of the newest 2000 matches. ↓ reads on, esc clears.")
+	s.press("up")
+	require.Len(t, s.page().table.rows, 2000)
+	s.press("down")
+	require.Len(t, s.page().table.rows, 4000)
+	s.press("G")
+	require.Len(t, s.page().table.rows, 4500)
+	require.Contains(t, s.View(), "Nothing matches the filter; esc clears it.")
+}
+
 // What happens is read at most four times a second, and once more afterwards.
 func TestTable_Coalesces(t *testing.T) {
 	t.Parallel()
