@@ -84,10 +84,30 @@ func runTail(ctx context.Context, a *app, o *tailOptions) error {
 		if a.screen {
 			return a.showScreen(ctx, s, o, true)
 		}
+		a.warnOfStrangers(ctx, s, o)
 		ctx, stop := a.whileRead(ctx)
 		defer stop()
 		return a.writeEntries(s.follow(o.filter())(ctx, a.sayState()))
 	})
+}
+
+// warnOfStrangers says that what is to be followed is not there. It may have been, or
+// come yet, and so is followed nevertheless.
+func (a *app) warnOfStrangers(ctx context.Context, s *session, o *tailOptions) {
+	var errs []error
+	if o.webhook != "" {
+		_, _, err := s.project.Endpoint(ctx, o.webhook)
+		errs = append(errs, err)
+	}
+	if o.workflow != "" {
+		_, err := s.project.Workflow(ctx, o.workflow)
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		if meshhook.ErrorCode(err) == meshhook.CodeNotFound {
+			a.warn("%v", s.meant(ctx, err))
+		}
+	}
 }
 
 // whileRead returns a context that ends when nobody reads the output any more.
