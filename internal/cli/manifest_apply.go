@@ -205,7 +205,9 @@ func (r *application) do(ctx context.Context) error {
 		if r.asked != nil && !samePlan(plan, r.asked) {
 			return meshhook.Errorf(meshhook.CodeConflict, "the project was changed while you were asked, and nothing was done; apply the files again")
 		}
-		return carryOut(ctx, t, plan)
+		report := r.progress(int64(len(plan.Changes)))
+		defer report(-1)
+		return carryOut(ctx, t, plan, report)
 	})
 	if err != nil {
 		return err

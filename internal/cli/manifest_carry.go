@@ -9,9 +9,11 @@ import (
 	"github.com/profullstack/meshhook/internal/workflow"
 )
 
-// carryOut does what a plan says, in the transaction of the tenant's Atomically.
-func carryOut(ctx context.Context, t *postgres.Tenant, plan *manifest.Plan) error {
+// carryOut does what a plan says, in the transaction of the tenant's Atomically, and
+// reports how many changes are made.
+func carryOut(ctx context.Context, t *postgres.Tenant, plan *manifest.Plan, report func(done int64)) error {
 	for i := range plan.Changes {
+		report(int64(i))
 		c := &plan.Changes[i]
 		var err error
 		switch c.Kind {

@@ -160,7 +160,7 @@ func TestNobodyIsOvertaken(t *testing.T) {
 		meddle()
 		for _, c := range stale.Changes {
 			err = s.project.Atomically(ctx, func(ctx context.Context, t *postgres.Tenant) error {
-				return carryOut(ctx, t, &manifest.Plan{Changes: []manifest.Change{c}})
+				return carryOut(ctx, t, &manifest.Plan{Changes: []manifest.Change{c}}, func(int64) {})
 			})
 			require.Equal(t, meshhook.CodeConflict, meshhook.ErrorCode(err), c.Name)
 			require.ErrorContains(t, err, "somebody else is changing it; apply the files again; nothing was changed")
@@ -207,6 +207,16 @@ func TestExportOnATerminalIsClean(t *testing.T) {
 	require.Contains(t, u.must("export"), "\u202e")
 	u.terminal = true
 	require.NotContains(t, u.must("export"), "\u202e")
+}
+
+// On a terminal one sees how far the changes have come; a pipe has none of that.
+func TestApplyShowsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	u := newUser(t).withDatabase()
+	file := u.file("w.yaml", "name: a\nsteps: [{id: a, transform: .}]\n---\nname: b\nsteps: [{id: a, transform: .}]\n")
+	require.NotContains(t, u.runs("apply -f "+file+" --dry-run").err, " of 2")
+	u.terminal = true
+	require.Contains(t, u.runs("apply -f "+file).err, "\r1 of 2\r\x1b[K")
 }
 
 // A directory that cannot be written, and one with a link in the way.
