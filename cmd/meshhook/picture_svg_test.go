@@ -61,7 +61,7 @@ func drawing(captured string) string {
 	w, h := float64(width)*cellWidth+2*margin, len(lines)*cellHeight+2*margin
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %d" width="%.0f" height="%d" role="img">
 <title>meshhook tail: events, runs, steps and alerts as they happen</title>
-<style>text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:%s}</style>
+<style>svg{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:%s}</style>
 <rect width="100%%" height="100%%" rx="8" fill="%s" stroke="#57606a"/>
 %s</svg>
 `, w, h, w, h, ink, ground, body.String())
@@ -171,6 +171,7 @@ func TestDrawing(t *testing.T) {
 	requireXML(t, drawn)
 	for _, part := range []string{
 		`viewBox="0 0 175 68"`,
+		`<style>svg{font:`, // inherited: a rule for text would win over fill and font-weight
 		`<text x="16.0" y="29" textLength="33.6" font-weight="bold">Live</text>`,
 		`<text x="66.4" y="29" textLength="58.8" fill="#ff0000">✗ &lt;a&amp;b&gt;</text>`,
 		`<rect x="133.6" y="16" width="25.2" height="18" fill="` + ink + `"/>`,
